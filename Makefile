@@ -1,0 +1,49 @@
+# Every verb first installs what it needs into .venv; nothing else is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+# Mirrored digits are other shapes, so the demo does not flip them.
+DEMO := train cifar/pyramidnet-20-a24 --data digits --recipe han2017 --epochs 15 \
+	--set recipe.augment.flip=false --seed 0 --out runs/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check clean
+
+help:      ## list the verbs
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 16
+
+demo: .venv/.stamp-demo      ## train a PyramidNet on handwritten digits and draw its curves
+	$(BIN)/residua $(DEMO)
+
+test: .venv/.stamp-test      ## run the tests, all but the slow ones
+	$(BIN)/pytest --numprocesses 2
+
+test-all: .venv/.stamp-test      ## run every test but those that fetch from the internet
+	$(BIN)/pytest --numprocesses 2 -m "not net"
+
+check: .venv/.stamp-check      ## format, lint, types, import law, spelling, metadata, fresh tables
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/validate-pyproject pyproject.toml
+	$(BIN)/cog --check README.md
+
+clean:      ## remove .venv and everything that tools have left; runs/ stays
+	rm -rf .venv .hypothesis .pytest_cache .ruff_cache .import_linter_cache build dist
+	find src tests -name __pycache__ -type d -exec rm -rf {} +
+
+# One environment; the stamps say which sets of packages it already holds.
+.venv/.stamp-demo: NEEDS := --editable '.[digits,plots]'
+.venv/.stamp-test: NEEDS := --editable '.[digits,images,parquet,plots]' --group test
+.venv/.stamp-check: NEEDS := --editable '.[digits,images,parquet,plots]' --group dev
+
+.venv/.stamp-%: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) pip
+	$(PIP) --build-constraint constraints.txt $(NEEDS)
+	touch $@
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
