@@ -1,0 +1,1 @@
+"""How a net computes: modules built from the rows of a plan."""

@@ -1,0 +1,143 @@
+"""A spec made into a module: one unit per row of the plan, initialised as the papers say."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from residua.arch import layers, names
+from residua.arch.plan import Unit, plan
+from residua.arch.spec import Spec
+from residua.nets.units import GatedAdd, chain, unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meta:
+    """What weights were trained on, and how their input was normalised.
+
+    Attributes:
+        net: The net's name.
+        data: The data set's name.
+        classes: Class names, in the order of the logits.
+        mean: Subtracted from pixels in 0…1: [c], or [c, h, w] for a mean per pixel.
+        std: Divided by, [c]; None where the recipe does not.
+        image_size: Side of the training images, in pixels.
+    """
+
+    net: str
+    data: str
+    classes: tuple[str, ...]
+    mean: Tensor
+    std: Tensor | None
+    image_size: int
+
+
+class Net(nn.Module):
+    """``classifier(dropout(mean(head(units(stem(x))))))``, with a module per row of ``plan``.
+
+    Attributes:
+        spec: What the net is.
+        plan: Its rows; ``units[i]`` is row i.
+        meta: What its weights were trained on, once some were loaded.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.plan: tuple[Unit, ...] = plan(spec)
+        self.meta: Meta | None = None
+        self.stem = chain(layers.stem(spec))
+        self.units = nn.ModuleList(unit(spec, row) for row in self.plan)
+        self.head = chain(layers.head(spec))
+        last = layers.classifier(spec)
+        self.dropout = nn.Dropout(last.rate) if last.rate else nn.Identity()
+        self.classifier = nn.Linear(last.c_in, last.c_out)
+        initialise(self)
+
+    def forward(
+        self,
+        x: Float[Tensor, "n c h w"],
+        *,
+        gates: Sequence[float] | None = None,
+        order: Sequence[int] | None = None,
+    ) -> Float[Tensor, "n classes"]:
+        """Logits of a batch of normalised images.
+
+        Args:
+            x: Images, [n, in_channels, h, w].
+            gates: A factor for each unit's branch.  By default all are 1, but for stochastic depth:
+                drawn anew in training, the survival probability in evaluation (huang2016 eq. 5).
+            order: The units to execute; by default all, in the order of the plan.
+        """
+        if gates is None:
+            gates = draw_gates(self.plan) if self.training else expected_gates(self.plan)
+        x = self.stem(x)
+        for index in range(len(self.units)) if order is None else order:
+            x = self.units[index](x, gates[index])
+        return self.classifier(self.dropout(self.head(x).mean((2, 3))))
+
+
+def expected_gates(rows: tuple[Unit, ...]) -> tuple[float, ...]:
+    """Each unit's survival probability: the gates of evaluation.  Source: huang2016 eq. 5."""
+    return tuple(row.survival for row in rows)
+
+
+def draw_gates(
+    rows: tuple[Unit, ...], generator: torch.Generator | None = None
+) -> tuple[float, ...]:
+    """One Bernoulli draw per unit, for a whole mini-batch.  Source: huang2016 §3."""
+    if all(row.survival == 1 for row in rows):
+        return (1.0,) * len(rows)
+    survival = torch.tensor([row.survival for row in rows], dtype=torch.float64)
+    draws = torch.rand(len(rows), dtype=torch.float64, generator=generator)
+    return tuple((draws < survival).double().tolist())
+
+
+def initialise(net: Net) -> None:
+    """Draw the weights: convolutions from N(0, 2/(k²·fan)), BN at 1 and 0, biases at 0.
+
+    The classifier's weights keep torch's uniform ±1/√c_in, which is what the papers' Torch code
+    has.  Source: he2015 §3.4 and the families' code; which fan is a field of the spec.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            channels = module.in_channels if net.spec.init == "fan_in" else module.out_channels
+            fan = channels * math.prod(module.kernel_size)
+            nn.init.normal_(module.weight, std=math.sqrt(2 / fan))
+    for module in net.modules():
+        if isinstance(module, GatedAdd):
+            nn.init.constant_(module.gate.conv1.bias, module.bias)  # type: ignore[arg-type] - a parameter by construction
+    nn.init.zeros_(net.classifier.bias)
+
+
+def build(spec: Spec) -> Net:
+    """A net with fresh weights, drawn from torch's global generator."""
+    return Net(spec)
+
+
+def create(name: str, *, num_classes: int | None = None, in_channels: int = 3) -> Net:
+    """A net by name, with fresh weights.
+
+    Args:
+        name: As in ``residua list``, or any depth, width, growth or alpha that the rules allow.
+        num_classes: Outputs of the classifier; by default the data set's of the paper.
+        in_channels: Channels of the input.
+
+    Returns:
+        A module that maps [n, in_channels, h, w] to logits [n, num_classes].
+
+    Raises:
+        UsageError: Unknown name, or a rule of its family is broken.
+    """
+    spec = names.spec(name)
+    return build(
+        dataclasses.replace(
+            spec, num_classes=num_classes or spec.num_classes, in_channels=in_channels
+        )
+    )

@@ -1,0 +1,191 @@
+"""The modules of one row of a plan: residual unit, dense layer, transition."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from residua.arch import layers
+from residua.arch.layers import Layer
+from residua.arch.plan import Unit
+from residua.arch.spec import Gate, ResidualSpec, Scale, Spec
+
+Maps = Float[Tensor, "n c h w"]
+Result = Float[Tensor, "n d i j"]  # other letters: a result may have another shape than its input
+
+
+class ZeroPad(nn.Module):
+    """Option A's shortcut: halve the size if asked, then append zero channels.
+
+    A window of 1 takes every second pixel (fb.resnet.torch); a window of 2 averages (huang2016's
+    and han2017's code).  Source: he2015 §3.3.
+    """
+
+    def __init__(self, *, added: int, stride: int, window: int) -> None:
+        super().__init__()
+        self.added = added
+        self.stride = stride
+        self.window = window
+
+    def forward(self, x: Maps) -> Result:
+        """Map [n, c, h, w] to [n, c + added, ⌈h/stride⌉, ⌈w/stride⌉]."""
+        if self.window > 1:
+            x = functional.avg_pool2d(x, self.window, self.stride, ceil_mode=True)
+        elif self.stride > 1:
+            x = x[:, :, :: self.stride, :: self.stride]
+        return functional.pad(x, (0, 0, 0, 0, 0, self.added))
+
+    def extra_repr(self) -> str:
+        """Show what distinguishes one from another."""
+        return f"added={self.added}, stride={self.stride}, window={self.window}"
+
+
+def _conv(layer: Layer) -> nn.Module:
+    return nn.Conv2d(
+        layer.c_in,
+        layer.c_out,
+        layer.kernel,
+        stride=layer.stride,
+        padding=layer.kernel // 2,
+        bias=layer.bias,
+    )
+
+
+MODULES: dict[layers.LayerKind, Callable[[Layer], nn.Module]] = {
+    "conv": _conv,
+    "norm": lambda layer: nn.BatchNorm2d(layer.c_out),
+    "relu": lambda _: nn.ReLU(),
+    "dropout": lambda layer: nn.Dropout(layer.rate),
+    "pad": lambda layer: ZeroPad(
+        added=layer.c_out - layer.c_in, stride=layer.stride, window=layer.kernel
+    ),
+    "average_pool": lambda layer: nn.AvgPool2d(layer.kernel, layer.stride),
+    "max_pool": lambda layer: nn.MaxPool2d(layer.kernel, layer.stride, padding=1),
+    "linear": lambda layer: nn.Linear(layer.c_in, layer.c_out, bias=layer.bias),
+}
+
+
+def chain(parts: tuple[Layer, ...]) -> nn.Sequential:
+    """The modules of some layers, in order, under the layers' names."""
+    return nn.Sequential(OrderedDict((layer.name, MODULES[layer.kind](layer)) for layer in parts))
+
+
+class Add(nn.Module):
+    """``carry + branch``.  Source: he2015 eq. 1."""
+
+    def forward(self, carry: Maps, branch: Maps) -> Maps:
+        """Add two maps of one shape."""
+        return carry + branch
+
+
+class ScaledAdd(nn.Module):
+    """``a · carry + b · branch`` with constant a and b.  Source: he2016 §3.1."""
+
+    def __init__(self, scale: Scale) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, carry: Maps, branch: Maps) -> Maps:
+        """Add two maps of one shape."""
+        return self.scale.carry * carry + self.scale.branch * branch
+
+
+class GatedAdd(nn.Module):
+    """``(1 - g) · carry + branch``, or ``+ g · branch`` when exclusive.
+
+    ``g = σ(conv1(carry))``, element by element.  Source: he2016 §3.1.
+    """
+
+    def __init__(self, gate: Gate, parts: tuple[Layer, ...]) -> None:
+        super().__init__()
+        self.gate = chain(parts)
+        self.exclusive = gate.exclusive
+        self.bias = gate.bias
+
+    def forward(self, carry: Maps, branch: Maps) -> Maps:
+        """Add two maps of one shape."""
+        gate = torch.sigmoid(self.gate(carry))
+        return (1 - gate) * carry + (gate * branch if self.exclusive else branch)
+
+
+class ResidualUnit(nn.Module):
+    """One row of a plan: ``after(carry(s) + branch(s))`` with ``s = shared(x)``.
+
+    ``shared`` is empty unless both paths read the pre-activated input; a plain unit has no carry.
+    Source: he2016 eq. 1.
+    """
+
+    def __init__(self, spec: ResidualSpec, row: Unit) -> None:
+        super().__init__()
+        parts = layers.unit(spec, row)
+        self.shared = chain(parts.shared)
+        self.branch = chain(parts.branch)
+        self.carry = None if row.shortcut == "none" else chain(parts.carry)
+        self.join = _join(spec, parts.gate)
+        self.after = chain(parts.after)
+
+    def forward(self, x: Maps, gate: float | Tensor = 1.0) -> Result:
+        """Map [n, c_in, h, w] to [n, c_out, ⌈h/stride⌉, ⌈w/stride⌉].
+
+        Args:
+            x: Input maps.
+            gate: Factor of the branch; a branch whose gate is the number 0 is not computed.
+        """
+        shared = self.shared(x)
+        if self.carry is None:
+            return self.after(_gated(self.branch, shared, gate))
+        carried = self.carry(shared)
+        if isinstance(gate, float) and gate == 0:
+            return self.after(self.join(carried, torch.zeros_like(carried)))
+        return self.after(self.join(carried, _gated(self.branch, shared, gate)))
+
+
+class DenseLayer(nn.Module):
+    """``[x, branch(x)]``: append ``growth`` channels to all before.  Source: huang2017 eq. 2."""
+
+    def __init__(self, spec: Spec, row: Unit) -> None:
+        super().__init__()
+        self.branch = chain(layers.unit(spec, row).branch)
+
+    def forward(self, x: Maps, gate: float | Tensor = 1.0) -> Result:
+        """Map [n, c, h, w] to [n, c + growth, h, w]; ``gate`` scales the appended channels."""
+        return torch.cat((x, _gated(self.branch, x, gate)), dim=1)
+
+
+class Transition(nn.Module):
+    """BN, ReLU, 1×1 convolution, 2×2 average pooling between two dense blocks.
+
+    The ReLU is the authors' code's; the paper's prose leaves it out.  Source: huang2017 §3.
+    """
+
+    def __init__(self, spec: Spec, row: Unit) -> None:
+        super().__init__()
+        self.branch = chain(layers.unit(spec, row).branch)
+
+    def forward(self, x: Maps, gate: float | Tensor = 1.0) -> Result:
+        """Map [n, c, h, w] to [n, c_out, h/2, w/2]; ``gate`` scales the output."""
+        return _gated(self.branch, x, gate)
+
+
+def unit(spec: Spec, row: Unit) -> ResidualUnit | DenseLayer | Transition:
+    """The module of one row of a spec's plan."""
+    if isinstance(spec, ResidualSpec):
+        return ResidualUnit(spec, row)
+    return Transition(spec, row) if row.shortcut == "transition" else DenseLayer(spec, row)
+
+
+def _join(spec: ResidualSpec, gate: tuple[Layer, ...]) -> nn.Module:
+    carry = spec.shortcut.carry
+    if isinstance(carry, Scale):
+        return ScaledAdd(carry)
+    return GatedAdd(carry, gate) if isinstance(carry, Gate) else Add()
+
+
+def _gated(branch: nn.Module, x: Maps, gate: float | Tensor) -> Result:
+    y = branch(x)
+    return y if isinstance(gate, float) and gate == 1 else gate * y
