@@ -1,0 +1,52 @@
+"""Random crops and flips of whole batches, as functions of a batch and a generator."""
+
+import hashlib
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional
+
+CropMode = Literal["zeros", "reflect"]
+Flip = bool | Literal["alternating"]
+
+
+def generator_for(seed: int, step: int, purpose: str) -> torch.Generator:
+    """Return a CPU generator whose state is a hash of (purpose, seed, step).
+
+    So random numbers need no state to save: any step's can be drawn again, in any order. (Torch's
+    CPU generator makes use of 32 bits of its seed; hashing keeps near seeds from being related.)
+    """
+    digest = hashlib.sha256(f"{purpose} {seed} {step}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little"))
+
+
+def pad_and_crop(
+    x: Float[Tensor, "n c h w"], *, pad: int, mode: CropMode, generator: torch.Generator
+) -> Float[Tensor, "n c h w"]:
+    """Shift each image by up to ``pad`` pixels each way: pad all sides, crop the old size.
+
+    Args:
+        x: The batch.
+        pad: Pixels added on each side; each of the (2 pad + 1)² crops is equally likely.
+        mode: What stands outside of the image: zeros, or its mirror image.
+        generator: A CPU generator, whatever the batch's device.
+
+    Source: he2015 §4.2 (zeros); zagoruyko2016 §3 (reflection).
+    """
+    n, _, h, w = x.shape
+    corners = torch.randint(2 * pad + 1, (2, n), generator=generator).to(x.device)
+    padded = functional.pad(x, (pad,) * 4, mode="constant" if mode == "zeros" else mode)
+    crops = padded.unfold(2, h, 1).unfold(3, w, 1)
+    return crops[torch.arange(n, device=x.device), :, corners[0], corners[1]]
+
+
+def flip(x: Float[Tensor, "n c h w"], *, generator: torch.Generator) -> Float[Tensor, "n c h w"]:
+    """Mirror each image left to right with probability one half."""
+    return mirror(x, torch.randint(2, (len(x),), generator=generator).bool().to(x.device))
+
+
+def mirror(x: Float[Tensor, "n c h w"], which: Bool[Tensor, "n"]) -> Float[Tensor, "n c h w"]:
+    """Mirror the chosen images left to right."""
+    return torch.where(which[:, None, None, None], x.flip(3), x)

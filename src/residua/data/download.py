@@ -1,0 +1,154 @@
+"""One published file fetched: from several sources, resumed where a download broke off, verified.
+
+The file grows under the name ``….part`` and gets its own when its checksum is right, so it is whole
+or absent. Its sources serve the same bytes, so each goes on where the one before it stopped.
+"""
+
+import errno
+import http.client
+import re
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from residua.data.files import File, Place, digest, put_in_place
+from residua.errors import RunError
+
+TIMEOUT_S = 30.0  # without a byte
+# The first round leaves a source that is slower than others may be, the second one that stalls.
+LEAST_BYTES_PER_S = (200_000, 2_000)
+WINDOW_S = 20.0  # over which speed is measured
+PAUSE_S = 3.0
+REPORT_S = 5.0
+CHUNK = 1 << 18
+
+Say = Callable[[str], object]
+
+
+class SourceError(Exception):
+    """A source does not give us the file; the message says why. Another source may."""
+
+
+def download(place: Place, *, say: Say) -> None:
+    """Fetch a file that is missing or wrong, going on from what an earlier try has left.
+
+    Args:
+        place: The file, and where it goes.
+        say: Is told of progress and of sources that fail.
+
+    Raises:
+        SourceError: If no source gives the file.
+        RunError: If it cannot be written.
+    """
+    file, path = place.file, place.path
+    part = path.with_name(f"{path.name}.part")
+    failures: dict[str, str] = {}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():  # of the wrong checksum; most often a download that broke off elsewhere
+            path.replace(part)
+        for number, least in enumerate(LEAST_BYTES_PER_S):
+            time.sleep(PAUSE_S * number)
+            for url in file.urls:
+                host = urlsplit(url).netloc
+                try:
+                    _fetch(url, part, file, least=least, say=say)
+                    _verify(part, file)
+                except SourceError as error:
+                    failures[host] = str(error)
+                    say(f"{file.name}: {host} {error}")
+                else:
+                    put_in_place(part, path)
+                    say(f"{file.name}: verified")
+                    return
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be written: {error.strerror}.\nMake room or choose another --data-dir; "
+            f"a download goes on where it stopped."
+        ) from error
+    reasons = "; ".join(f"{host} {reason}" for host, reason in failures.items())
+    raise SourceError(f"{file.name} could not be fetched: {reasons}")
+
+
+def _fetch(url: str, part: Path, file: File, *, least: float, say: Say) -> None:
+    """Append to ``part`` what it lacks, or write it anew if the source sends the whole file."""
+    size = part.stat().st_size if part.exists() else 0
+    if size == file.size:
+        return
+    host = urlsplit(url).netloc
+    with _open(url, size if size < file.size else 0) as response:
+        size = _start(response, size, file)
+        if (free := shutil.disk_usage(part.parent).free) < file.size - size:
+            needed = f"{(file.size - size) / 1e6:,.0f} MB"
+            raise OSError(errno.ENOSPC, f"{needed} are needed and {free / 1e6:,.0f} MB are free")
+        said_s = time.monotonic()
+        with part.open("ab" if size else "wb") as stream:
+            for chunk in _chunks(response, least):
+                size += len(chunk)
+                if size > file.size:
+                    raise SourceError(f"sends more than {file.size:,} bytes")
+                stream.write(chunk)
+                if time.monotonic() - said_s > REPORT_S:
+                    said_s = time.monotonic()
+                    say(f"{file.name}: {size / 1e6:,.0f} of {file.size / 1e6:,.0f} MB from {host}")
+    if size < file.size:
+        raise SourceError(f"broke off after {size:,} of {file.size:,} bytes")
+
+
+def _open(url: str, start: int) -> http.client.HTTPResponse:
+    headers = {"User-Agent": "residua", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - of our own tables
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT_S)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise SourceError(f"answers HTTP {error.code}") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise SourceError(f"does not answer ({getattr(error, 'reason', error)})") from error
+    if urlsplit(response.url).scheme != request.type:
+        response.close()
+        raise SourceError("redirects to an address without encryption")
+    return response
+
+
+def _start(response: http.client.HTTPResponse, asked: int, file: File) -> int:
+    """Return the place in the file of the first byte that a response sends."""
+    if response.status == http.client.PARTIAL_CONTENT:
+        pattern = rf"bytes {asked}-\d+/({file.size}|\*)"
+        if not re.fullmatch(pattern, response.headers.get("Content-Range", "")):
+            raise SourceError("sends another part than it was asked for")
+        return asked
+    if response.length not in {None, file.size}:
+        raise SourceError(f"has {response.length:,} bytes instead of {file.size:,}")
+    return 0
+
+
+def _chunks(response: http.client.HTTPResponse, least: float) -> Iterator[bytes]:
+    """Yield what a source sends, as long as it sends ``least`` bytes a second."""
+    since_s, received = time.monotonic(), 0
+    while True:
+        try:
+            chunk = response.read1(CHUNK)
+        except (OSError, http.client.HTTPException) as error:
+            raise SourceError(f"broke off ({error})") from error
+        if not chunk:
+            return
+        yield chunk
+        received += len(chunk)
+        elapsed_s = time.monotonic() - since_s
+        if elapsed_s > WINDOW_S:
+            if received < least * elapsed_s:
+                raise SourceError(f"is slow ({received / elapsed_s / 1e3:,.0f} kB/s)")
+            since_s, received = time.monotonic(), 0
+
+
+def _verify(part: Path, file: File) -> None:
+    if digest(part, file.algorithm) != file.checksum:
+        part.unlink()
+        raise SourceError(f"sent other bytes than the official ones ({file.algorithm} differs)")

@@ -1,0 +1,76 @@
+"""Images with their labels, and the two sets of them that a data set is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
+
+from residua.data.files import ContentError
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """Pixels of shape [n, c, h, w] in 0..255, and one class index for each image."""
+
+    pixels: UInt8[Tensor, "n c h w"]
+    labels: Int64[Tensor, "n"]
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.labels)
+
+    def parts(self, sizes: list[int]) -> list["Images"]:
+        """Return these images cut into parts of these sizes: views, not copies."""
+        pairs = zip(self.pixels.split(sizes), self.labels.split(sizes), strict=True)
+        return [Images(pixels, labels) for pixels, labels in pairs]
+
+    def take(self, indices: Int64[Tensor, "m"]) -> "Images":
+        """Return a copy of the images at these indices, in their order.
+
+        Its pixels are in channels_last memory format, which batches have too: so the training
+        images need not be copied once more.
+        """
+        shape = (len(indices), *self.pixels.shape[1:])
+        pixels = torch.empty(shape, dtype=torch.uint8, memory_format=torch.channels_last)
+        torch.index_select(self.pixels, 0, indices, out=pixels)
+        return Images(pixels, self.labels[indices])
+
+    def fill(self, pieces: Iterable["Images"], *, num_classes: int) -> None:
+        """Overwrite these images with ``pieces``, one after the other.
+
+        Raises:
+            ContentError: If the pieces are more or fewer images, or a label is out of range.
+        """
+        filled = 0
+        for piece in pieces:
+            start, filled = filled, filled + len(piece)
+            if filled > len(self):
+                break
+            if not all(0 <= label < num_classes for label in piece.labels.aminmax()):
+                raise ContentError(f"a label is not one of 0 to {num_classes - 1}")
+            self.pixels[start:filled] = piece.pixels
+            self.labels[start:filled] = piece.labels
+        if filled != len(self):
+            more = " or more" if filled > len(self) else ""
+            raise ContentError(f"it holds {filled}{more} images, not {len(self)}")
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """Named training and test images; ``val_size`` of the training images validate by default."""
+
+    name: str
+    classes: tuple[str, ...]
+    train: Images
+    test: Images
+    val_size: int
+
+
+def unfilled(num_images: int) -> Images:
+    """Return room for so many RGB images of 32x32 pixels, for `Images.fill`."""
+    return Images(
+        torch.empty((num_images, 3, 32, 32), dtype=torch.uint8),
+        torch.empty(num_images, dtype=torch.int64),
+    )
