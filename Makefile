@@ -19,7 +19,7 @@ demo: .venv/.stamp-demo      ## train a PyramidNet on handwritten digits and dra
 test: .venv/.stamp-test      ## run the tests, all but the slow ones
 	$(BIN)/pytest --numprocesses 2
 
-test-all: .venv/.stamp-test      ## run every test but those that fetch from the internet
+test-all: .venv/.stamp-peers      ## run every test but those that fetch from the internet
 	$(BIN)/pytest --numprocesses 2 -m "not net"
 
 check: .venv/.stamp-check      ## format, lint, types, import law, spelling, metadata, fresh tables
@@ -43,6 +43,11 @@ clean:      ## remove .venv and everything that tools have left; runs/ stays
 .venv/.stamp-%: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) pip
 	$(PIP) --build-constraint constraints.txt $(NEEDS)
+	touch $@
+
+# Other people's nets, to compare with: without what they need beside, which no net of theirs does.
+.venv/.stamp-peers: .venv/.stamp-test
+	$(PIP) --no-deps pytorchcv timm torchvision
 	touch $@
 
 $(BIN)/python:

@@ -8,6 +8,7 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from residua.data.files import ContentError
+from residua.errors import RunError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,10 @@ class Images:
     def take(self, indices: Int64[Tensor, "m"]) -> "Images":
         """Return a copy of the images at these indices, in their order.
 
-        Its pixels are in channels_last memory format, which batches have too: so the training
-        images need not be copied once more.
+        Raises:
+            RunError: If memory does not suffice.
         """
-        shape = (len(indices), *self.pixels.shape[1:])
-        pixels = torch.empty(shape, dtype=torch.uint8, memory_format=torch.channels_last)
+        pixels = room(len(indices), *self.pixels.shape[1:])
         torch.index_select(self.pixels, 0, indices, out=pixels)
         return Images(pixels, self.labels[indices])
 
@@ -68,9 +68,27 @@ class DataSet:
     val_size: int
 
 
+def room(n: int, c: int, h: int, w: int) -> UInt8[Tensor, "n c h w"]:
+    """Return uninitialised pixels, in channels_last memory format.
+
+    Batches are in that format too, so a loader need not copy the training images once more.
+
+    Raises:
+        RunError: If memory does not suffice.
+    """
+    try:
+        return torch.empty((n, c, h, w), dtype=torch.uint8, memory_format=torch.channels_last)
+    except RuntimeError as error:
+        raise RunError(
+            f"{n:,} images of {w}x{h} do not fit into memory ({n * c * h * w / 1e9:,.1f} GB): free "
+            f"some, or take fewer or smaller images"
+        ) from error
+
+
 def unfilled(num_images: int) -> Images:
-    """Return room for so many RGB images of 32x32 pixels, for `Images.fill`."""
-    return Images(
-        torch.empty((num_images, 3, 32, 32), dtype=torch.uint8),
-        torch.empty(num_images, dtype=torch.int64),
-    )
+    """Return room for so many RGB images of 32x32 pixels, for `Images.fill`.
+
+    Raises:
+        RunError: If memory does not suffice.
+    """
+    return Images(room(num_images, 3, 32, 32), torch.empty(num_images, dtype=torch.int64))

@@ -1,0 +1,48 @@
+"""The command itself: its verbs, and how it ends.  Each verb imports what it alone needs."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from residua import __version__
+from residua.cli import interop, nets, recipes, training
+from residua.errors import RunError, Stopped, UsageError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="residua")
+def cli() -> None:
+    """Residual networks from ResNet to PyramidNet, on CIFAR."""
+
+
+for verb in (
+    *(nets.list_, nets.show, recipes.recipes),
+    *(training.train, training.evaluate, interop.import_),
+):
+    cli.add_command(verb)
+
+
+def main() -> None:
+    """Run the command; end with 0 done, 1 the run failed, 2 wrong usage, 128 + n by a signal."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        _fail(f"{error.format_message()}\n`residua --help` shows the verbs", status=error.exit_code)
+    except UsageError as error:
+        _fail(str(error), status=2)
+    except RunError as error:
+        _fail(str(error), status=1)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror or error}", status=1)
+    except Stopped as stop:
+        _fail(str(stop), status=128 + stop.signal)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("stopped; --resume goes on from the last checkpoint", status=130)
+
+
+def _fail(message: str, *, status: int) -> None:
+    click.echo(f"residua: {message}", err=True)
+    sys.exit(status)

@@ -1,0 +1,65 @@
+"""The verbs about nets that need no torch: ``list`` and ``show``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from residua.arch import names
+from residua.cli.options import as_json, print_json
+from residua.errors import UsageError
+
+
+@click.command("list")
+@click.option("--family", help="Only this family's nets.")
+@as_json
+def list_(*, family: str | None, as_json: bool) -> None:
+    """Show the named nets, with the papers' figures."""
+    from residua import tables
+    from residua.arch import papers
+
+    rows = papers.listing(family)
+    if as_json:
+        print_json(rows)
+    else:
+        tables.print_listing(rows)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--num-classes", type=click.IntRange(min=1), help="Outputs of the classifier.")
+@click.option("--all", "every", is_flag=True, help="Give each unit a line of its own.")
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path),
+    help="Draw the widths of its units there: a .png or .svg file.",
+)
+@as_json
+def show(
+    *, name: str, num_classes: int | None, every: bool, figure: Path | None, as_json: bool
+) -> None:
+    """Show a net's plan, unit by unit."""
+    from residua import tables
+
+    entry = names.entry(name)
+    if num_classes:
+        entry = replace(entry, spec=replace(entry.spec, num_classes=num_classes))
+    if figure:
+        _draw(entry, figure)
+    if as_json:
+        print_json(tables.description(entry))
+    else:
+        tables.print_plan(entry, every=every)
+
+
+def _draw(entry: names.Entry, figure: Path) -> None:
+    from residua.studies.plots import FORMATS, width_profile
+
+    if figure.suffix not in FORMATS:
+        raise UsageError(f"--figure {figure} must end in {' or '.join(FORMATS)}")
+    try:
+        width_profile(entry, figure)
+    except ImportError:
+        raise UsageError("--figure needs matplotlib: pip install 'residua[plots]'") from None

@@ -1,0 +1,20 @@
+"""What several verbs share: options, and JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
+data_dir = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    help="Where the data lies.  [default: $RESIDUA_DATA, else ~/.cache/residua]",
+)
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(document, indent=2))

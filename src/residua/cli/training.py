@@ -1,0 +1,196 @@
+"""The verbs about runs: ``train`` and ``evaluate``."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from residua.arch import names
+from residua.cli.options import as_json, data_dir, print_json
+from residua.errors import UsageError
+
+if TYPE_CHECKING:
+    from residua.data.images import DataSet, Images
+    from residua.runs.config import Run
+    from residua.runs.records import RunDirectory
+    from residua.training.progress import Watcher
+    from residua.training.recipes import Recipe
+    from residua.training.runtime import Runtime
+
+MOST_SEED = 2**63 - 1  # what torch's generators take
+
+
+@click.command()
+@click.argument("name")
+@click.option("--data", "data_name", required=True, help="The data set: cifar10, digits, …")
+@data_dir
+@click.option("--recipe", "recipe_name", help="How to train.  [default: the paper's]")
+@click.option("--epochs", type=float, help="Train for so many epochs, milestones in proportion.")
+@click.option("--seed", type=click.IntRange(0, MOST_SEED), default=0, show_default=True)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many, from --seed.",
+)
+@click.option("--devices", type=click.IntRange(min=1), help="How many, a process for each.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="Overrides the recipe's.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run's directory.")
+@click.option("--resume", is_flag=True, help="Go on with the unfinished run in --out.")
+@click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="recipe.… or data.…")
+@as_json
+def train(
+    *,
+    name: str,
+    data_name: str,
+    data_dir: Path | None,
+    seed: int,
+    seeds: int,
+    devices: int | None,
+    out: Path | None,
+    resume: bool,
+    as_json: bool,
+    **how: Any,  # noqa: ANN401 - the options of _run
+) -> None:
+    """Train a net into a run directory; with --seeds, into one a seed below it."""
+    from residua.training import launch
+
+    recipe = _recipe(name, how.pop("recipe_name"), how.pop("epochs"))
+    launch.split_up(devices)
+    # These import torch, which a process that only watches its ranks can do without.
+    from residua.data import sets
+    from residua.training.runtime import start
+
+    runtime = start(devices)
+    with runtime.ranks.in_turn():
+        data = sets.load(data_name, data_dir)
+    run = _run(name, data, recipe, seed=seed, **how)
+    out = out or Path("runs") / run.slug
+    runs = {out / f"s{each}": replace(run, seed=each) for each in range(seed, seed + seeds)}
+    if seeds == 1:
+        runs = {out: run}
+    records = [_train(each, data, at, runtime, resume=resume) for at, each in runs.items()]
+    if runtime.ranks.first:
+        _show(records, out, as_json=as_json)
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--data", "data_name", required=True, help="The data set: cifar10, digits, …")
+@data_dir
+@click.option("--split", type=click.Choice(["test", "val"]), default="test", show_default=True)
+@as_json
+def evaluate(
+    *, path: Path, data_name: str, data_dir: Path | None, split: str, as_json: bool
+) -> None:
+    """Measure the error of a run directory or weights file."""
+    from residua import tables, weights
+    from residua.data import sets
+    from residua.data.normalise import Normalisation
+    from residua.training.evaluate import evaluate as measure
+
+    net = weights.load(path)
+    data = sets.load(data_name, data_dir)
+    if len(data.classes) != net.spec.num_classes:
+        raise UsageError(
+            f"{path} tells {net.spec.num_classes} classes apart, {data.name} has "
+            f"{len(data.classes)}"
+        )
+    images = data.test if split == "test" else _validation(path, data)
+    meta = net.meta
+    assert meta is not None, "weights.load attaches it"
+    found = measure(net, images, Normalisation(meta.mean, meta.std))
+    result = {**dataclasses.asdict(found), "split": split}
+    if as_json:
+        print_json(result)
+    else:
+        tables.print_evaluation(result, net=meta.net, data=data.name)
+
+
+def _validation(path: Path, data: DataSet) -> Images:
+    """The images that a run did not train on: its own split's, for a weights file the usual one."""
+    from residua.data import sets
+    from residua.runs.records import RunDirectory
+
+    val_size = RunDirectory(path).run().data.val_size if path.is_dir() else data.val_size
+    if not val_size:
+        raise UsageError(f"{path} was trained on all images: none are left for validation")
+    return sets.split(data, val_size=val_size, train_limit=None).val
+
+
+def _recipe(net: str, name: str | None, epochs: float | None) -> Recipe:
+    from residua.training import presets, recipes
+
+    recipe = presets.get(name) if name else presets.default(names.entry(net))
+    return recipe if epochs is None else recipes.rescaled(recipe, epochs)
+
+
+def _run(
+    net: str,
+    data: DataSet,
+    recipe: Recipe,
+    *,
+    seed: int,
+    precision: str | None,
+    settings: tuple[str, ...],
+) -> Run:
+    from residua.runs.config import DataChoice, Run, override
+
+    choice = DataChoice(name=data.name, val_size=data.val_size)
+    chosen = (f"recipe.precision={precision}",) if precision else ()
+    return override(Run(net=net, data=choice, recipe=recipe, seed=seed), (*chosen, *settings))
+
+
+def _show(records: list[dict[str, Any]], out: Path, *, as_json: bool) -> None:
+    from residua import tables
+    from residua.runs.records import RunDirectory
+    from residua.studies.stats import over_seeds
+
+    result = over_seeds(records) if len(records) > 1 else records[0]
+    if as_json:
+        print_json(result)
+    elif len(records) > 1:
+        tables.print_over_seeds(result)
+    else:
+        tables.print_record(result, RunDirectory(out))
+
+
+def _train(run: Run, data: DataSet, out: Path, runtime: Runtime, *, resume: bool) -> dict[str, Any]:
+    """Train one run into its directory, unless it has finished there before."""
+    from residua.training.train import entered, prepare
+    from residua.training.train import train as train_run
+
+    state = prepare(run, data, runtime)
+    with entered(out, run, runtime, resume=resume) as (directory, watch):
+        record = directory.record()
+        if record is not None:
+            watch.say(f"{out} holds this run, finished: nothing to do")
+            return record
+        watch.say(_announcement(run, data, runtime))
+        record = dataclasses.asdict(train_run(state, data, directory, watch))
+        if runtime.ranks.first:
+            _draw(record, directory, watch)
+    return record
+
+
+def _announcement(run: Run, data: DataSet, runtime: Runtime) -> str:
+    recipe = run.recipe
+    moved = f" (its own are {recipe.rescaled_from})" if recipe.rescaled_from else ""
+    return (
+        f"{run.net} on {data.name}, seed {run.seed}; recipe {recipe.name}, {recipe.precision}, "
+        f"{recipe.budget.unit}: {recipe.budget.length:g}{moved}; {runtime.name}"
+    )
+
+
+def _draw(record: dict[str, Any], directory: RunDirectory, watch: Watcher) -> None:
+    from residua.studies.plots import learning_curves
+
+    try:
+        learning_curves(record, directory.metrics(), directory.curves)
+    except ImportError:
+        watch.say("curves.png was not drawn: pip install 'residua[plots]'")

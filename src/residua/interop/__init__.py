@@ -1,0 +1,1 @@
+"""What crosses the border: other people's weight files made ours."""

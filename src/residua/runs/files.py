@@ -1,0 +1,39 @@
+"""Files that are whole or absent: written under a temporary name, synced, renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path``, or leave there what was there.
+
+    Raises:
+        OSError: The disk is full, or the directory cannot be written to.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Put a JSON document at ``path``, readable and with a line's end.
+
+    Raises:
+        OSError: As :func:`write_atomically`.
+    """
+    text = json.dumps(content, indent=2, allow_nan=False)
+    write_atomically(path, f"{text}\n".encode())

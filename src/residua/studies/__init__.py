@@ -1,0 +1,1 @@
+"""What we conclude: figures and reports made from records."""

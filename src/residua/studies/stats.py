@@ -1,0 +1,80 @@
+"""Statistics over seeds: mean, standard deviation, and the interval that the mean lies in."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A sample in four numbers.
+
+    Attributes:
+        n: Its size.
+        mean: Its mean.
+        sd: Its standard deviation with n - 1 in the denominator; None for a single value.
+        interval: Student's 95 % confidence interval of the mean; None for a single value.
+    """
+
+    n: int
+    mean: float
+    sd: float | None
+    interval: tuple[float, float] | None
+
+
+def summarise(values: Sequence[float]) -> Summary:
+    """Mean, standard deviation and confidence interval of some values, at least one."""
+    n, mean = len(values), statistics.fmean(values)
+    if n == 1:
+        return Summary(n=n, mean=mean, sd=None, interval=None)
+    sd = statistics.stdev(values)
+    half = student_quantile((1 + LEVEL) / 2, freedom=n - 1) * sd / math.sqrt(n)
+    return Summary(n=n, mean=mean, sd=sd, interval=(mean - half, mean + half))
+
+
+def over_seeds(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The records of several seeds, and each error's summary over them."""
+    errors = ("test_error", "test_error_tta", "val_error")
+    return {
+        **{
+            name: asdict(summarise([record[name] for record in records]))
+            for name in errors
+            if all(record[name] is not None for record in records)
+        },
+        "records": list(records),
+    }
+
+
+def student_quantile(share: float, *, freedom: int) -> float:
+    """The value below which a share (above one half) of Student's distribution lies."""
+    low, high = 0.0, 1.0
+    while student_share(high, freedom=freedom) < share:
+        low, high = high, 2 * high
+    for _ in range(80):
+        middle = (low + high) / 2
+        below = student_share(middle, freedom=freedom) < share
+        low, high = (middle, high) if below else (low, middle)
+    return high
+
+
+def student_share(t: float, *, freedom: int) -> float:
+    """The share of Student's distribution below t, in closed form for whole degrees of freedom.
+
+    Source: Abramowitz & Stegun 1964, 26.7.3 and 26.7.4.
+    """
+    angle = math.atan(t / math.sqrt(freedom))
+    odd = freedom % 2
+    term = total = math.cos(angle) if odd else 1.0
+    for step in range(3 if odd else 2, freedom - 1, 2):
+        term *= (step - 1) / step * math.cos(angle) ** 2
+        total += term
+    total *= math.sin(angle)
+    if odd:
+        total = 2 / math.pi * (angle + (total if freedom > 1 else 0))
+    return (1 + total) / 2

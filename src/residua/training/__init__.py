@@ -1,0 +1,1 @@
+"""How a net learns: recipes as data, one visible loop, and what surrounds it."""

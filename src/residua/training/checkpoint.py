@@ -1,0 +1,84 @@
+"""Checkpoints: whole or absent, checked before use, with the one before kept beside."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from residua.errors import RunError
+from residua.runs.files import write_atomically
+
+# What torch and zipfile raise on damaged files, beside OSError.
+DAMAGED = (
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    UnicodeDecodeError,
+    ValueError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
+
+
+def save_checkpoint(file: Path, state: dict[str, Any]) -> None:
+    """Write a state of tensors, numbers and strings; what was at ``file`` becomes the previous one.
+
+    Raises:
+        OSError: The place cannot be written to; both older files are as they were.
+    """
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    new = file.with_name(f"{file.name}.new")
+    write_atomically(new, buffer.getvalue())
+    if file.exists():
+        file.replace(previous(file))
+    new.replace(file)
+
+
+def load_checkpoint(file: Path, *, key: str, warn: Callable[[str], None]) -> dict[str, Any] | None:
+    """The newest whole checkpoint of a run, or None if it has none yet.
+
+    A damaged one is passed over for the previous one, with a warning.
+
+    Raises:
+        RunError: None of the files is whole, or one belongs to another run.
+    """
+    found = [candidate for candidate in (file, previous(file)) if candidate.exists()]
+    for candidate in found:
+        try:
+            state = _read(candidate)
+        except DAMAGED as error:
+            reason = str(error).partition("\n")[0][:120]
+            warn(f"{candidate} is damaged ({reason})")
+            continue
+        if state.get("key") != key:
+            raise RunError(f"{candidate} belongs to another run: start over with a new --out")
+        return state
+    if found:
+        raise RunError(f"no checkpoint in {file.parent} is whole: start over with a new --out")
+    return None
+
+
+def previous(file: Path) -> Path:
+    """Where the checkpoint before the newest lies."""
+    return file.with_name(f"{file.stem}.previous{file.suffix}")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Read a checkpoint without running anything in it; torch itself verifies no checksums."""
+    with zipfile.ZipFile(file) as archive:
+        broken = archive.testzip()
+    if broken:
+        raise ValueError(f"wrong checksum of {broken}")
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    if not isinstance(state, dict):
+        raise TypeError(f"holds a {type(state).__name__}")
+    return state

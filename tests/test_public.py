@@ -1,0 +1,55 @@
+"""The public surface: names, and what importing it costs."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import residua
+
+
+def test_all_is_in_order_and_there():
+    """Every public name exists, once, alphabetically; the contract's are among them."""
+    assert sorted(set(residua.__all__)) == residua.__all__
+    assert all(getattr(residua, name) is not None for name in residua.__all__)
+    contract = {"RunError", "UsageError", "__version__", "create", "load", "names", "spec"}
+    assert contract <= set(residua.__all__)
+
+
+def test_importing_leaves_torch_alone():
+    """Names and specs need no torch; the first ``create`` imports it."""
+    program = (
+        "import sys, residua\n"
+        "residua.spec(residua.names()[0])\n"
+        "heavy = {'torch', 'numpy', 'pydantic', 'rich', 'click'}\n"
+        "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
+        "net = residua.create('cifar/resnet-8', num_classes=7)\n"
+        "assert 'torch' in sys.modules\n"
+        "print(net.classifier.out_features)\n"
+    )
+    command = [sys.executable, "-c", program]
+    assert "7\n" == subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_create_and_names_are_those_of_the_rooms():
+    """The short names are the rooms' own functions."""
+    from residua.arch import names
+    from residua.nets import build
+    from residua.weights import load
+
+    assert (build.create, load) == (residua.create, residua.load)
+    assert (names.names, names.spec) == (residua.names, residua.spec)
+    assert isinstance(residua.create("cifar/densenet-7-4"), torch.nn.Module)
+
+
+def test_any_other_name_is_an_attribute_error():
+    """A slip of the pen is told as Python tells it."""
+    with pytest.raises(AttributeError, match="module 'residua' has no attribute 'creat'"):
+        _ = residua.creat  # type: ignore[attr-defined]
+
+
+def test_errors_are_of_the_usual_kinds():
+    """Callers may catch wrong use as ValueError and failed runs as RuntimeError."""
+    assert issubclass(residua.UsageError, ValueError)
+    assert issubclass(residua.RunError, RuntimeError)
