@@ -20,7 +20,7 @@ test: .venv/.stamp-test      ## run the tests, all but the slow ones
 	$(BIN)/pytest --numprocesses 2
 
 test-all: .venv/.stamp-peers      ## run every test but those that fetch from the internet
-	$(BIN)/pytest --numprocesses 2 -m "not net"
+	$(BIN)/pytest --numprocesses 2 -m "not net" tests tests/peers
 
 check: .venv/.stamp-check      ## format, lint, types, import law, spelling, metadata, fresh tables
 	$(BIN)/ruff format --check
