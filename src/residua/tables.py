@@ -18,6 +18,7 @@ from residua.arch.plan import Unit, plan
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from residua.data.fetch import Checked
     from residua.runs.records import RunDirectory
     from residua.training.presets import Explained
     from residua.training.recipes import Recipe
@@ -180,6 +181,17 @@ def print_over_seeds(result: dict[str, Any]) -> None:
             )
     for record in result["records"]:
         table.add_row(f"seed {record['seed']}", f"test error {record['test_error']:.2f} %")
+    Console().print(table, highlight=False)
+
+
+def print_checked(files: list[Checked]) -> None:
+    """The files of a data set, and whether each is what it should be."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("file", "MD5", ""):
+        table.add_column(heading, overflow="fold")
+    for file in files:
+        state = "right" if file.ok else "damaged" if file.md5 else "missing"
+        table.add_row(file.name, file.md5 or "-", state)
     Console().print(table, highlight=False)
 
 

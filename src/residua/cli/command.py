@@ -7,7 +7,7 @@ import sys
 import click
 
 from residua import __version__
-from residua.cli import interop, nets, recipes, training
+from residua.cli import data, interop, nets, recipes, training
 from residua.errors import RunError, Stopped, UsageError
 
 
@@ -19,7 +19,7 @@ def cli() -> None:
 
 for verb in (
     *(nets.list_, nets.show, recipes.recipes),
-    *(training.train, training.evaluate, interop.import_),
+    *(training.train, training.evaluate, interop.import_, data.data),
 ):
     cli.add_command(verb)
 
