@@ -211,6 +211,7 @@ def test_only_the_missing_files_of_svhn_are_fetched(tmp_path: Path, monkeypatch)
     """The house numbers are several files, each fetched if it is not there."""
     contents = [bytes(as_matlab(random_images(n, seed=n))) for n in (9, 6)]
     sources = [Source(content) for content in contents]
+    said: list[str] = []
     (tmp_path / "test_32x32.mat").write_bytes(contents[1])
     with serving(*sources):
         files = tuple(
@@ -221,8 +222,9 @@ def test_only_the_missing_files_of_svhn_are_fetched(tmp_path: Path, monkeypatch)
         )
         monkeypatch.setattr(svhn, "FILES", {"svhn-small": files})
 
-        checked = fetch.get("svhn-small", tmp_path, say=silent)
+        checked = fetch.get("svhn-small", tmp_path, say=said.append)
 
+    assert ["train_32x32.mat: verified"] == said
     assert ["svhn/train_32x32.mat", "test_32x32.mat"] == [file.name for file in checked]
     assert ([None], []) == (sources[0].asked, sources[1].asked)
     data = svhn.read("svhn-small", tmp_path)

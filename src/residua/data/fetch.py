@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from residua.data import cifar, sets, svhn
-from residua.data.download import Say, SourceError, download
-from residua.data.files import Place, digest
+from residua.data.download import SourceError, download
+from residua.data.files import Place, Say, digest
 from residua.errors import RunError
 
 

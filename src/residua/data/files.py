@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,8 @@ from pathlib import Path
 from residua.errors import RunError
 
 ALGORITHMS = {32: "MD5", 64: "SHA-256"}  # by hexadecimal digits
+
+Say = Callable[[str], object]  # is told what a user may want to know meanwhile
 
 
 class ContentError(ValueError):

@@ -9,7 +9,7 @@ import hashlib
 import os
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, groupby
@@ -24,15 +24,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from residua.data.decoding import guarded, picture
-from residua.data.files import ContentError, put_in_place
-from residua.data.images import DataSet, Images
+from residua.data.files import ContentError, Say, put_in_place
+from residua.data.images import DataSet, Images, room
 from residua.errors import RunError, UsageError
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 DECODING = 1  # to be raised when the same files come to be decoded to other pixels
 
 Squares = UInt8[Tensor, "_ s s 3"]
-Say = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def train_and_test(root: Path) -> tuple[Listing, Listing]:
 
     They are those in its sub-folders ``train`` and ``test``, if it has these. Otherwise every fifth
     image of a class tests: those whose names have the lowest SHA-256, so that an image added
-    later moves no other.
+    later moves one other at most.
 
     Raises:
         RunError: If the folder is not as it should be.
@@ -194,14 +193,7 @@ def _fingerprint(*parts: Listing, image_size: int) -> str:
 
 
 def _decoded(part: Listing, image_size: int) -> Squares:
-    num_bytes = len(part.names) * image_size**2 * 3
-    try:
-        squares = torch.empty((len(part.names), image_size, image_size, 3), dtype=torch.uint8)
-    except RuntimeError as error:
-        raise RunError(
-            f"{len(part.names):,} images of {image_size}x{image_size} do not fit into memory "
-            f"({num_bytes / 1e9:,.0f} GB): ask for a smaller image size"
-        ) from error
+    squares = room(len(part.names), 3, image_size, image_size).permute(0, 2, 3, 1)
     array = squares.numpy()
 
     def decode(index: int) -> None:

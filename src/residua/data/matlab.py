@@ -56,11 +56,9 @@ class Content:
         content = bytearray()
         while len(content) < size:
             deflated = self.inflater.unconsumed_tail or self._raw(CHUNK)
-            # Without input too: it may still hold what the last call had no room for.
-            inflated = self.inflater.decompress(deflated, size - len(content))
-            if not deflated and not inflated:
+            if not deflated:
                 break
-            content += inflated
+            content += self.inflater.decompress(deflated, size - len(content))
         return content
 
 

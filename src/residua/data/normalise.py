@@ -41,4 +41,6 @@ def normalisation(images: Images, way: Way) -> Normalisation:
     chunks = images.pixels.split(1_000)
     squares = torch.stack([(chunk.double() / 255 - mean).square_().sum() for chunk in chunks])
     deviation = (squares.sum() / images.pixels.numel()).sqrt().float()
+    if deviation < 1e-7:  # what rounding the mean leaves of equal images
+        deviation = torch.ones(())
     return Normalisation(mean, deviation.expand(len(mean)).clone())

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from residua.data import cifar, svhn
+from residua.data.files import Say
 from residua.data.images import DataSet, Images
 from residua.errors import UsageError
 
@@ -43,7 +44,7 @@ def load(
     directory: Path | None = None,
     *,
     image_size: int | None = None,
-    say: Callable[[str], object] = lambda _line: None,
+    say: Say = lambda _line: None,
 ) -> DataSet:
     """Return a data set by name.
 
