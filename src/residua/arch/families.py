@@ -179,7 +179,7 @@ def pyramid(
     Raises:
         UsageError: The depth breaks the rule, or α would narrow the net.
 
-    Source: han2017 §2; the stem's BN without ReLU as in the authors' code.
+    Source: han2017; the stem's BN without ReLU as in the authors' code.
     """
     at_least(1 if multiplicative else 0, alpha=alpha)
     return ResidualSpec(

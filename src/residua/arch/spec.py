@@ -64,7 +64,7 @@ class Additive:
     """Width ``start + α·(index + 1)/N``, rounded half up: every unit widens by α/N.
 
     The real value is accumulated and rounded only for use, as the authors' code does; the printed
-    recursion with a floor inside, taken on integers, never widens at all.  Source: han2017 eq. 2.
+    recursion with a floor inside, taken on integers, never widens at all.  Source: han2017.
 
     Attributes:
         alpha: Total widening over ``steps`` units.
@@ -84,7 +84,7 @@ class Additive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Multiplicative:
-    """Width ``start · α^((index + 1)/N)``, rounded half up.  Source: han2017 eq. 3."""
+    """Width ``start · α^((index + 1)/N)``, rounded half up.  Source: han2017."""
 
     alpha: float
     kind: Literal["multiplicative"] = "multiplicative"

@@ -84,7 +84,7 @@ def width_profile(entry: Entry, path: Path) -> None:
         ImportError: matplotlib is not installed.
         OSError: The place cannot be written to.
 
-    Source: han2017 Fig. 2.
+    Source: the figure of widths in han2017.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415 - an optional package
 
