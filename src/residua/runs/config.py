@@ -107,6 +107,17 @@ def override(run: Run, assignments: tuple[str, ...]) -> Run:
         raise UsageError(f"--set {' '.join(assignments)}: {error}") from None
 
 
+def by_path(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Every value of nested dictionaries by its dotted path."""
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, dict):
+            flat |= by_path(cast("dict[str, Any]", value), f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
 def _leaves(content: dict[str, Any], prefix: str = "") -> dict[str, tuple[dict[str, Any], str]]:
     """Every dotted path, with the dictionary and key that it stands for."""
     found: dict[str, tuple[dict[str, Any], str]] = {}

@@ -15,7 +15,7 @@ from typing import Any, cast
 from filelock import FileLock, Timeout
 
 from residua.errors import RunError, UsageError
-from residua.runs.config import Run, run_from_json, to_json
+from residua.runs.config import Run, by_path, run_from_json, to_json
 from residua.runs.files import write_atomically, write_json
 
 CONTRACT = 1  # of the files of a run directory; another number means other fields
@@ -196,20 +196,10 @@ def open_directory(path: Path, run: Run, *, resume: bool, env: dict[str, Any]) -
 
 
 def _same(directory: RunDirectory, run: Run) -> None:
-    theirs, ours = _flat(to_json(directory.run())), _flat(to_json(run))
+    theirs, ours = by_path(to_json(directory.run())), by_path(to_json(run))
     for path in sorted(theirs.keys() | ours.keys()):
         if theirs.get(path) != ours.get(path):
             raise UsageError(
                 f"{directory.path} holds a different run: {path} is {theirs.get(path)!r} there and "
                 f"{ours.get(path)!r} here; choose another --out"
             )
-
-
-def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in content.items():
-        if isinstance(value, dict):
-            flat |= _flat(cast("dict[str, Any]", value), f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat

@@ -8,6 +8,7 @@ from typing import Any
 
 from residua.arch.names import Entry
 from residua.errors import UsageError
+from residua.runs.config import by_path
 from residua.training.recipes import (
     Augment,
     Budget,
@@ -330,15 +331,7 @@ def explained(recipe: Recipe) -> tuple[Explained, ...]:
 
 def leaves(recipe: Recipe) -> dict[str, Any]:
     """Every value of a recipe by its dotted path."""
-
-    def walk(content: dict[str, Any], prefix: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, value in content.items():
-            path = f"{prefix}{name}"
-            found |= walk(value, f"{path}.") if isinstance(value, dict) else {path: value}
-        return found
-
-    return walk(asdict(recipe), "")
+    return by_path(asdict(recipe))
 
 
 def difference(one: Recipe, other: Recipe) -> list[tuple[str, Any, Any]]:
