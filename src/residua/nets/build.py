@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from residua.arch import layers, names
 from residua.arch.plan import Unit, plan
 from residua.arch.spec import Spec
-from residua.nets.units import GatedAdd, chain, unit
+from residua.nets.units import GatedAdd, chain, run_units, unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +25,10 @@ class Meta:
         net: The net's name.
         data: The data set's name.
         classes: Class names, in the order of the logits.
-        mean: Subtracted from pixels in 0…1: [c], or [c, h, w] for a mean per pixel.
+        mean: Subtracted from pixels in 0…1, [c], or [c, h, w] for a mean per pixel; where there
+            is whitening, from images without their own contrast.
         std: Divided by, [c]; None where the recipe does not.
+        whitening: Multiplied by, [c·h·w, c·h·w]; None where the recipe does not.
         image_size: Side of the training images, in pixels.
     """
 
@@ -36,6 +38,7 @@ class Meta:
     mean: Tensor
     std: Tensor | None
     image_size: int
+    whitening: Tensor | None = None
 
 
 class Net(nn.Module):
@@ -77,9 +80,12 @@ class Net(nn.Module):
         """
         if gates is None:
             gates = draw_gates(self.plan) if self.training else expected_gates(self.plan)
-        x = self.stem(x)
-        for index in range(len(self.units)) if order is None else order:
-            x = self.units[index](x, gates[index])
+        indices = range(len(self.units)) if order is None else order
+        x = run_units(((self.units[index], gates[index]) for index in indices), self.stem(x))
+        return self.classify(x)
+
+    def classify(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
+        """Logits from the last unit's maps."""
         return self.classifier(self.dropout(self.head(x).mean((2, 3))))
 
 

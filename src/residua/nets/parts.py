@@ -10,6 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from residua.nets.ops import remember
+
 Maps = Float[Tensor, "n c h w"]
 # A part's tensor to the same tensors of all the parts in its group, stacked: itself among them.
 Gather = Callable[[Tensor], Tensor]
@@ -38,7 +40,8 @@ class GhostNorm(nn.BatchNorm2d):
             )
             for part, mean, var in zip(x.chunk(self.num_groups), *found.zero_(), strict=True)
         ]
-        _remember(self, *found.mean(1))
+        mean, var = found.mean(1)
+        remember(self, mean, var)
         return torch.cat(parts)
 
 
@@ -70,7 +73,7 @@ class SharedNorm(nn.BatchNorm2d):
             var = variances.mean(0) + (means - mean).square().mean(0)
             num_values = len(means) * x.numel() / self.num_features
             mean, var = mean.to(self.weight), var.to(self.weight)
-            _remember(self, mean, var * (num_values / (num_values - 1)))
+            remember(self, mean, var * (num_values / (num_values - 1)))
         return _Normalise.apply(x, self.weight, self.bias, mean, var, self.eps, self.gather)  # type: ignore[return-value] - torch leaves it untyped
 
 
@@ -150,14 +153,3 @@ def _settings(norm: nn.BatchNorm2d) -> dict[str, Any]:
         "device": norm.weight.device,
         "dtype": norm.weight.dtype,
     }
-
-
-@torch.no_grad()
-def _remember(norm: nn.BatchNorm2d, mean: Tensor, var: Tensor) -> None:
-    """Let running statistics take in a batch's, as BN does."""
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    assert norm.num_batches_tracked is not None
-    norm.running_mean.lerp_(mean, norm.momentum)  # type: ignore[arg-type] - ours all have one
-    norm.running_var.lerp_(var, norm.momentum)  # type: ignore[arg-type] - ours all have one
-    norm.num_batches_tracked.add_(1)

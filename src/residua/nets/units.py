@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from jaxtyping import Float
@@ -14,6 +15,7 @@ from residua.arch import layers
 from residua.arch.layers import Layer
 from residua.arch.plan import Unit
 from residua.arch.spec import Gate, ResidualSpec, Scale, Spec
+from residua.nets import dense, ops
 
 Maps = Float[Tensor, "n c h w"]
 Result = Float[Tensor, "n d i j"]  # other letters: a result may have another shape than its input
@@ -34,11 +36,13 @@ class ZeroPad(nn.Module):
 
     def forward(self, x: Maps) -> Result:
         """Map [n, c, h, w] to [n, c + added, ⌈h/stride⌉, ⌈w/stride⌉]."""
+        return ops.widened(self.sampled(x), x.shape[1] + self.added)
+
+    def sampled(self, x: Maps) -> Result:
+        """The channels that are not zero, [n, c, ⌈h/stride⌉, ⌈w/stride⌉]."""
         if self.window > 1:
-            x = functional.avg_pool2d(x, self.window, self.stride, ceil_mode=True)
-        elif self.stride > 1:
-            x = x[:, :, :: self.stride, :: self.stride]
-        return functional.pad(x, (0, 0, 0, 0, 0, self.added))
+            return functional.avg_pool2d(x, self.window, self.stride, ceil_mode=True)
+        return x[:, :, :: self.stride, :: self.stride]
 
     def extra_repr(self) -> str:
         """Show what distinguishes one from another."""
@@ -70,9 +74,37 @@ MODULES: dict[layers.LayerKind, Callable[[Layer], nn.Module]] = {
 }
 
 
-def chain(parts: tuple[Layer, ...]) -> nn.Sequential:
+class Chain(nn.Sequential):
+    """Layers in order; a norm and a ReLU behind it are one operation where it pays."""
+
+    def forward(self, x: Maps) -> Result:  # pyright: ignore[reportIncompatibleMethodOverride] - torch names it input
+        """What the last layer makes of what the others made of [n, c, h, w]."""
+        return run(tuple(self), x)
+
+
+def run(modules: tuple[nn.Module, ...], x: Maps) -> Result:
+    """Apply modules one after the other, see :class:`Chain`."""
+    index = 0
+    while index < len(modules):
+        module = modules[index]
+        if isinstance(module, nn.BatchNorm2d) and ops.fused(x, module):
+            relu = _relu(modules[index + 1 :])
+            x = ops.norm_add_relu(x, module, relu=relu)
+            index += 1 + relu
+        else:
+            x = module(x)
+            index += 1
+    return x
+
+
+def _relu(modules: tuple[nn.Module, ...]) -> bool:
+    """Whether the first of some modules is a ReLU that nobody watches."""
+    return bool(modules) and type(modules[0]) is nn.ReLU and not ops.watched(modules[0])
+
+
+def chain(parts: tuple[Layer, ...]) -> Chain:
     """The modules of some layers, in order, under the layers' names."""
-    return nn.Sequential(OrderedDict((layer.name, MODULES[layer.kind](layer)) for layer in parts))
+    return Chain(OrderedDict((layer.name, MODULES[layer.kind](layer)) for layer in parts))
 
 
 class Add(nn.Module):
@@ -139,10 +171,34 @@ class ResidualUnit(nn.Module):
         shared = self.shared(x)
         if self.carry is None:
             return self.after(_gated(self.branch, shared, gate))
+        if isinstance(gate, float) and gate == 1 and self._ends_in_sum():
+            return self._sum(self.carry, shared)
         carried = self.carry(shared)
         if isinstance(gate, float) and gate == 0:
             return self.after(self.join(carried, torch.zeros_like(carried)))
         return self.after(self.join(carried, _gated(self.branch, shared, gate)))
+
+    def _ends_in_sum(self) -> bool:
+        """Whether the last norm, the sum and a ReLU behind it may be one operation."""
+        last = self.branch[-1]
+        return (
+            isinstance(self.join, Add)
+            and isinstance(last, nn.BatchNorm2d)
+            and not ops.watched(self.branch, self.carry, self.join, self.after)
+        )
+
+    def _sum(self, carry: Chain, shared: Maps) -> Result:
+        *layers, norm = self.branch
+        assert isinstance(norm, nn.BatchNorm2d)
+        y = run(tuple(layers), shared)
+        match tuple(carry):
+            case (ZeroPad() as pad,) if not ops.watched(pad):
+                carried = pad.sampled(shared)  # zero channels need not be added
+            case _:
+                carried = carry(shared)
+        after = tuple(self.after)
+        relu = _relu(after)
+        return run(after[relu:], ops.norm_add_relu(y, norm, addend=carried, relu=relu))
 
 
 class DenseLayer(nn.Module):
@@ -170,6 +226,24 @@ class Transition(nn.Module):
     def forward(self, x: Maps, gate: float | Tensor = 1.0) -> Result:
         """Map [n, c, h, w] to [n, c_out, h/2, w/2]; ``gate`` scales the output."""
         return _gated(self.branch, x, gate)
+
+
+def run_units(units: Iterable[tuple[nn.Module, float | Tensor]], x: Maps) -> Result:
+    """Execute units, each with its gate; consecutive dense layers in one tensor where it pays."""
+
+    def whole(pair: tuple[nn.Module, float | Tensor]) -> bool:
+        return isinstance(pair[0], DenseLayer) and isinstance(pair[1], float) and pair[1] == 1
+
+    for is_dense, group in itertools.groupby(units, key=whole):
+        pairs = tuple(group)
+        layers = [module for module, _ in pairs if isinstance(module, DenseLayer)]
+        branches = [layer.branch for layer in layers]
+        if is_dense and not ops.watched(*layers) and dense.fused(branches, x):
+            x = dense.block(branches, x)
+        else:
+            for module, gate in pairs:
+                x = module(x, gate)
+    return x
 
 
 def unit(spec: Spec, row: Unit) -> ResidualUnit | DenseLayer | Transition:

@@ -1,0 +1,191 @@
+"""A dense block trained in place: one tensor for the maps of all its layers.
+
+Layer by layer, as huang2017 eq. 2 reads, each layer copies all maps before it, normalises the copy,
+and keeps both for the backward pass: memory grows with the square of the depth.  Here each layer
+writes its few channels beside those before it; every norm finds the statistics of a channel where
+the first one left them; and what a norm makes is made anew in the backward pass, where the
+gradients of all layers add up in one tensor likewise.  Source: Pleiss et al. 2017, for the idea.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from residua.nets import native, ops
+
+Maps = Float[Tensor, "n c h w"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Norm, ReLU and convolution: one half of a bottleneck layer, or all of a basic one."""
+
+    norm: nn.BatchNorm2d
+    conv: nn.Conv2d
+
+    @property
+    def parameters(self) -> tuple[Tensor, ...]:
+        return self.norm.weight, self.norm.bias, self.conv.weight
+
+
+def fused(branches: Sequence[nn.Sequential], x: Maps) -> bool:
+    """Whether the branches of consecutive layers are trained in place."""
+    if not torch.is_grad_enabled() or not all(branch.training for branch in branches):
+        return False
+    steps = [_steps(branch) for branch in branches]
+    channels = x.shape[1]
+    for of_layer in steps:
+        # Layers in another order than the plan's do not fit: that is for torch to say.
+        if not of_layer or of_layer[0].norm.num_features != channels:
+            return False
+        channels += of_layer[-1].conv.out_channels
+    modules = [module for branch in branches for module in (branch, *branch)]
+    return not ops.watched(*modules) and all(
+        ops.fused_over(x, step.norm) for of_layer in steps for step in of_layer
+    )
+
+
+def block(branches: Sequence[nn.Sequential], x: Maps) -> Float[Tensor, "n d h w"]:
+    """``[x, branch₁(x), branch₂([x, branch₁(x)]), …]``, where :func:`fused` allows it."""
+    steps = [_steps(branch) for branch in branches]
+    dtype = x.dtype
+    if torch.is_autocast_enabled(x.device.type):
+        dtype = torch.get_autocast_dtype(x.device.type)
+    parameters = [p for of_layer in steps for step in of_layer for p in step.parameters]
+    return _Block.apply(x.to(dtype), steps, *parameters)  # type: ignore[return-value] - torch leaves it untyped
+
+
+def _steps(branch: nn.Sequential) -> tuple[_Step, ...]:
+    """A branch's steps; none if there is something else in it, such as dropout."""
+    parts = tuple(branch)
+    steps: list[_Step] = []
+    for norm, relu, conv in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
+        if not (
+            isinstance(norm, nn.BatchNorm2d)
+            and isinstance(relu, nn.ReLU)
+            and isinstance(conv, nn.Conv2d)
+        ):
+            return ()
+        steps.append(_Step(norm, conv))
+    return tuple(steps) if len(parts) == 3 * len(steps) else ()
+
+
+@dataclass(slots=True)
+class _Statistics:
+    """Mean and biased variance of channels, and how many values of each there were."""
+
+    mean: Tensor
+    var: Tensor
+    num_values: int
+
+    def of(self, norm: nn.BatchNorm2d) -> native.Norm:
+        """For a norm over the first of the channels, which has not changed since."""
+        count = norm.num_features
+        mean, var = self.mean[:count], self.var[:count]
+        return native.Norm(mean, var, norm.weight.detach(), norm.bias.detach(), norm.eps)
+
+    def remember(self, norm: nn.BatchNorm2d) -> None:
+        count = norm.num_features
+        unbiased = self.var[:count] * (self.num_values / (self.num_values - 1))
+        ops.remember(norm, self.mean[:count], unbiased)
+
+
+class _Block(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, steps: list[tuple[_Step, ...]], *_: Tensor) -> Tensor:  # noqa: ANN401 - torch's own type lacks what is put into it
+        n, channels, h, w = x.shape
+        total = channels + sum(of_layer[-1].conv.out_channels for of_layer in steps)
+        maps = torch.empty((n, total, h, w), dtype=x.dtype, memory_format=torch.channels_last)
+        statistics = _Statistics(torch.empty(total), torch.empty(total), n * h * w)
+        middles: list[Tensor] = []
+
+        def append(new: Tensor, at: int) -> None:
+            to = slice(at, at + new.shape[1])
+            maps[:, to] = new
+            statistics.mean[to], statistics.var[to] = native.moments(ops.dense(new))
+
+        append(x, 0)
+        inner: list[_Statistics] = []
+        for of_layer in steps:
+            first = of_layer[0].norm.num_features
+            statistics.remember(of_layer[0].norm)
+            y = _convolved(maps[:, :first], statistics, of_layer[0])
+            for step in of_layer[1:]:
+                middles.append(y)
+                inner.append(_Statistics(*native.moments(y), n * h * w))
+                inner[-1].remember(step.norm)
+                y = _convolved(y, inner[-1], step)
+            append(y, first)
+        ctx.steps, ctx.statistics, ctx.inner, ctx.channels = steps, statistics, inner, channels
+        ctx.save_for_backward(maps, *middles)
+        return maps
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]  # noqa: ANN401 - as above
+        maps, *middles = ctx.saved_tensors
+        # Our own: the layers' gradients are added to it.
+        grads = grad.clone(memory_format=torch.channels_last)
+        found: list[tuple[Tensor, ...]] = []
+        for of_layer in reversed(ctx.steps):
+            first = of_layer[0].norm.num_features
+            new = slice(first, first + of_layer[-1].conv.out_channels)
+            grad_y = grads[:, new].contiguous(memory_format=torch.channels_last)
+            for step in reversed(of_layer[1:]):
+                middle = middles.pop()
+                grad_middle = torch.empty_like(middle)
+                found.append(_differentiated(grad_y, middle, ctx.inner.pop(), step, grad_middle))
+                grad_y = grad_middle
+            old = maps[:, :first]
+            step = of_layer[0]
+            found.append(
+                _differentiated(grad_y, old, ctx.statistics, step, grads[:, :first], add=True)
+            )
+        in_order = [g for of_step in reversed(found) for g in of_step]
+        return grads[:, : ctx.channels], None, *in_order
+
+
+def _convolved(x: Tensor, statistics: _Statistics, step: _Step) -> Tensor:
+    y = torch.empty(x.shape, dtype=x.dtype, memory_format=torch.channels_last)
+    native.forward(x, statistics.of(step.norm), addend=None, relu=True, y=y)
+    conv = step.conv
+    with torch.autocast(x.device.type, enabled=False):
+        return ops.dense(functional.conv2d(y, conv.weight.to(x.dtype), padding=conv.padding))
+
+
+def _differentiated(  # noqa: PLR0913 - what it reads and writes
+    grad: Tensor,
+    x: Tensor,
+    statistics: _Statistics,
+    step: _Step,
+    grad_x: Tensor,
+    *,
+    add: bool = False,
+) -> tuple[Tensor, ...]:
+    """Write or add the gradient of a step's input; return those of its parameters."""
+    norm = statistics.of(step.norm)
+    y = torch.empty(x.shape, dtype=x.dtype, memory_format=torch.channels_last)
+    native.forward(x, norm, addend=None, relu=True, y=y)
+    conv = step.conv
+    constants = (conv.stride, conv.padding, conv.dilation, False, (0, 0), conv.groups)
+    grad_y, grad_weight, _ = torch.ops.aten.convolution_backward(
+        grad, y, conv.weight.detach().to(x.dtype), None, *constants, [True, True, False]
+    )
+    grad_norm = native.backward(
+        ops.dense(grad_y),
+        x,
+        norm,
+        sign="input",
+        y=None,
+        grad_x=grad_x,
+        accumulate=add,
+        grad_addend=None,
+    )
+    return *grad_norm, grad_weight.to(conv.weight.dtype)
