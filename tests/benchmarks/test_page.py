@@ -1,0 +1,29 @@
+"""The page: what is committed is what the committed records make."""
+
+import json
+
+from benchmarks import page
+
+from .conftest import REPO
+
+
+def test_page_agrees_with_the_records():
+    """docs/benchmarks.md holds what cog would write now."""
+    text = (REPO / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert page.as_markdown() in text
+
+
+def test_a_record_becomes_tables(tmp_path, steps_result):
+    """Its numbers, form and machine; the other benchmarks have no record yet."""
+    (tmp_path / "steps.json").write_text(json.dumps(steps_result), encoding="utf-8")
+    text = page.as_markdown(tmp_path)
+    assert "| ResNet-20 | 80 | 320 | 320 | 4 (≥ 3.5) | 1 (≥ 1.4) | NO |" in text
+    assert "The long form, on A processor, threads: 2" in text
+    assert len(page.BENCHMARKS) - 1 == text.count("No record is committed yet.")
+
+
+def test_every_section_says_how_to_run_it(tmp_path):
+    """Title, command and what is compared come from the module itself."""
+    text = page.as_markdown(tmp_path)
+    for benchmark in page.BENCHMARKS:
+        assert f"## {benchmark.title}\n\n```sh\npython -m benchmarks.{benchmark.name} " in text
