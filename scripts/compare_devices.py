@@ -52,8 +52,10 @@ def main() -> None:
         print(f"{case}\n  step  one process  {options.devices} processes  difference, relative")
         for step, row in enumerate(zip(one, other, differences, strict=True)):
             print("  {:>4}  {:>11.8f}  {:>11.8f}  {:.1e}".format(step + 1, *row))
-    print(f"largest difference {worst:.1e}, tolerance {TOLERANCE:.0e}")
-    sys.exit(worst > TOLERANCE)
+    equal = worst <= TOLERANCE
+    verdict = "equal" if equal else "not equal"
+    print(f"largest difference {worst:.1e}, tolerance {TOLERANCE:.0e}: {verdict}")
+    sys.exit(not equal)
 
 
 def measured(options: argparse.Namespace, devices: int) -> list[list[float]]:

@@ -65,6 +65,18 @@ def train() -> Callable[..., Outcome]:
     return short
 
 
+@pytest.fixture
+def refused(record_property: Callable[..., None]) -> Callable[..., None]:
+    """A checker of a fault: after all progress, a line or two with these phrases, and a status."""
+
+    def check(outcome: Outcome, *phrases: str, status: int = 1) -> None:
+        last = outcome.err[outcome.err.rfind("residua: ") :]
+        record_property("message", last)
+        outcome._replace(err=last).assert_refused(*phrases, status=status)
+
+    return check
+
+
 @pytest.fixture(scope="session")
 def files() -> Callable[[Path], dict[str, bytes]]:
     """A reader of every file below a directory."""

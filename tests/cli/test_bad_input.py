@@ -174,9 +174,9 @@ def test_a_full_disk_is_told(
     monkeypatch.setattr(os, "fsync", full)
     outcome = train("--out", tmp_path)
     assert (1, "") == (outcome.status, outcome.out)
-    error = outcome.err.splitlines()[-1]
-    assert error.startswith("residua: ")
-    assert "No space left on device" in error
+    *_, error, what_to_do = outcome.err.splitlines()
+    assert f"residua: {tmp_path / 'metrics.jsonl'}: No space left on device" == error
+    assert "--resume" in what_to_do
     assert {"run.json", "env.json", ".lock"} == files(tmp_path).keys()
 
 

@@ -168,9 +168,38 @@ def test_evaluate_prints_one_document(residua: Residua, finished: Path, split: s
     assert outcomes[0] == outcomes[1]
     assert (0, "") == (outcomes[0].status, outcomes[0].err)
     found = json.loads(outcomes[0].out)
-    assert {"error", "top5_error", "nll", "ece", "n", "split"} == found.keys()
+    assert {"error", "top5_error", "nll", "ece", "n", "split", "views"} == found.keys()
+    assert "plain" == found["views"]
     assert (split, {"test": 160, "val": 64}[split]) == (found["split"], found["n"])
     assert record[f"{split}_error"] == found["error"]
+
+
+def test_evaluate_averages_over_views(residua: Residua, finished: Path):
+    """An image with its mirror image gives the record's second error; ten crops, a third."""
+    record = json.loads((finished / "record.json").read_bytes())
+    found = {
+        views: json.loads(
+            residua("evaluate", finished, "--data", "synthetic", "--views", views, "--json").out
+        )
+        for views in ("plain", "flip", "crops")
+    }
+    assert [*found] == [result["views"] for result in found.values()]
+    assert record["test_error"] == found["plain"]["error"]
+    assert record["test_error_tta"] == found["flip"]["error"]
+    assert 3 == len({result["nll"] for result in found.values()})
+    assert "flip" in residua("evaluate", finished, "--data", "synthetic", "--views", "flip").out
+
+
+def test_evaluate_in_bf16_says_how_far_it_is_from_fp32(residua: Residua, finished: Path):
+    """The difference of the two errors, in the document and in the table."""
+    command = ("evaluate", finished, "--data", "synthetic")
+    full = json.loads(residua(*command, "--json").out)
+    half = json.loads(residua(*command, "--precision", "bf16", "--json").out)
+    assert full["nll"] != half["nll"]
+    assert full["nll"] == pytest.approx(half["nll"], rel=0.05)
+    assert half["error"] - full["error"] == half["error_difference"]
+    shown = residua(*command, "--precision", "bf16").out
+    assert f"{half['error_difference']:+.2f} points" in shown
 
 
 def test_evaluate_validates_on_the_runs_own_split(residua: Residua, train: Residua, tmp_path: Path):
@@ -212,6 +241,129 @@ def test_a_missing_plotter_is_no_failure(
     assert "learning curves" not in outcome.out
     assert (tmp_path / "record.json").exists()
     assert not (tmp_path / "curves.png").exists()
+
+
+def test_a_quiet_run_shows_its_result_alone(train: Residua, tmp_path: Path):
+    """The record on standard output, nothing on standard error, also when it is there already."""
+    for _ in range(2):
+        outcome = train("--quiet", "--out", tmp_path / "run", "--json")
+        assert (0, "") == (outcome.status, outcome.err)
+        assert RunDirectory(tmp_path / "run").record() == json.loads(outcome.out)
+
+
+def test_a_quiet_run_warns(train: Residua, tmp_path: Path):
+    """A damaged checkpoint that is passed over is told."""
+    out = tmp_path / "run"
+    train("--out", out, "--epochs", 2)
+    (out / "record.json").unlink()
+    whole = (out / "checkpoint.pt").read_bytes()
+    (out / "checkpoint.pt").write_bytes(whole[:-100])
+    outcome = train("--quiet", "--resume", "--out", out, "--epochs", 2)
+    assert 0 == outcome.status
+    (warning,) = outcome.err.splitlines()
+    assert "checkpoint.pt is damaged" in warning
+
+
+def test_event_files_lie_in_the_runs_directory(train: Residua, files: Files, tmp_path: Path):
+    """With --tensorboard there are some, beside the metrics that are there always."""
+    assert 0 == train("--tensorboard", "--out", tmp_path / "run").status
+    names = files(tmp_path / "run").keys()
+    (events,) = [name for name in names if name.startswith("tensorboard/")]
+    assert events.startswith("tensorboard/events.out.tfevents.")
+    assert "metrics.jsonl" in names
+
+
+def test_event_files_need_a_package(
+    train: Residua, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Without it --tensorboard is refused before anything is done; runs without it go on."""
+    monkeypatch.delitem(sys.modules, "residua.training.event_files", raising=False)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tensorboard"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    outcome = train("--tensorboard", "--out", tmp_path / "run")
+    outcome.assert_refused("--tensorboard", "pip install 'residua[tensorboard]'", status=2)
+    assert not (tmp_path / "run").exists()
+    assert 0 == train("--out", tmp_path / "run").status
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty dark and twenty bright JPEGs of 24x20 pixels, in a folder each; twice."""
+    image = pytest.importorskip("PIL.Image")
+    root = tmp_path_factory.mktemp("pictures")
+    for part in ("train", "val"):
+        for name, value in (("bright", 180), ("dark", 40)):
+            (root / part / name).mkdir(parents=True)
+            for index in range(20):
+                colour = (value + index, value, value - index)
+                image.new("RGB", (24, 20), colour).save(root / part / name / f"{index}.jpg")
+    return root
+
+
+SMALL = ("--recipe", "he2016", "--epochs", "2", "--set", "recipe.batch_size=8", "--json")
+
+
+def test_folders_train_in_the_size_asked_for(residua: Residua, pictures: Path, tmp_path: Path):
+    """The run, its key and its weights know it; --resume and evaluate find the same images."""
+    out, data = tmp_path / "run", f"folder:{pictures / 'train'}"
+    where = ("--data", data, "--data-dir", tmp_path, "--out", out)
+    trained = residua("train", NET, *where, *SMALL, "--set", "data.image_size=12")
+    assert 0 == trained.status, trained.err
+    assert "decoding 40 images" in trained.err
+    run, record = RunDirectory(out).run(), json.loads(trained.out)
+    description = json.loads((out / "model.json").read_bytes())
+    assert (12, 12) == (run.data.image_size, description["image_size"])
+    assert ["bright", "dark"] == description["classes"]
+
+    for more in ((), ("--resume",)):
+        other = residua("train", NET, *where, *SMALL, "--quiet", *more)
+        other.assert_refused("data.image_size is 12 there and 32 here", status=2)
+    options = ("--data", data, "--data-dir", tmp_path, "--json")
+    found = json.loads(residua("evaluate", out, *options).out)
+    assert (record["test_error"], 8) == (found["error"], found["n"])
+    elsewhere = residua("evaluate", out, "--data", "synthetic")
+    elsewhere.assert_refused("images of synthetic are 32x32", status=2)
+
+
+def test_only_folders_have_another_size(train: Residua, tmp_path: Path):
+    """CIFAR's kind of images are of one size."""
+    message = "the images of synthetic are 32x32: another image size is for folder:PATH"
+    outcome = train("--set", "data.image_size=64", "--out", tmp_path / "run")
+    outcome.assert_refused(message, status=2)
+    assert not (tmp_path / "run").exists()
+
+
+def test_folders_too_large_for_memory_train(
+    residua: Residua, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """``imagenet:PATH`` is decoded as it is needed; evaluate streams its ``val`` folder too."""
+    monkeypatch.setattr("residua.data.imagenet._num_workers", lambda: 0)  # which start slowly
+    out, data = tmp_path / "run", f"imagenet:{pictures}"
+    settings = ("--set", "recipe.augment.pad=0", "--set", "data.val_size=8")
+    small = ("--set", "data.image_size=16", *SMALL)
+    trained = residua("train", NET, "--data", data, "--out", out, *settings, *small)
+    assert 0 == trained.status, trained.err
+    record = json.loads(trained.out)
+    assert (8, 2, 16) == (record["steps"], record["epochs"], record["data"]["image_size"])
+    assert record["val_error"] is not None
+    assert not list(tmp_path.glob("folders"))
+
+    evaluated = {
+        split: json.loads(residua("evaluate", out, "--data", data, "--split", split, "--json").out)
+        for split in ("test", "val")
+    }
+    assert (record["test_error"], 40) == (evaluated["test"]["error"], evaluated["test"]["n"])
+    assert (record["val_error"], 8) == (evaluated["val"]["error"], evaluated["val"]["n"])
+
+
+def test_imagenets_folders_are_checked_like_others(residua: Residua, pictures: Path):
+    """Every file of ``train`` and ``val``; there is nothing to fetch."""
+    checked = json.loads(residua("data", "check", f"imagenet:{pictures}", "--json").out)["files"]
+    assert 80 == len(checked)
+    assert {"train", "val"} == {file["name"].partition("/")[0] for file in checked}
+    assert all(file["ok"] for file in checked)
+    assert "nothing to fetch" in residua("data", "get", f"imagenet:{pictures}").err
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("list",), ("list", "--json"), ("show", NET)])
