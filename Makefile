@@ -7,8 +7,11 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 DEMO := train cifar/pyramidnet-20-a24 --data digits --recipe han2017 --epochs 15 \
 	--set recipe.augment.flip=false --seed 0 --out runs/demo
 
+# The long form, written to benchmarks/results: make bench BENCH=--record
+BENCH ?= --short
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check clean
+.PHONY: help demo test test-all check bench clean
 
 help:      ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -29,7 +32,10 @@ check: .venv/.stamp-check      ## format, lint, types, import law, spelling, met
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	$(BIN)/validate-pyproject pyproject.toml
-	$(BIN)/cog --check README.md
+	$(BIN)/cog --check -I . README.md docs/benchmarks.md
+
+bench: .venv/.stamp-peers      ## time our nets beside other people's, within ten minutes; fails where an aim is missed
+	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:      ## remove .venv and everything that tools have left; runs/ stays
 	rm -rf .venv .hypothesis .pytest_cache .ruff_cache .import_linter_cache build dist
@@ -37,8 +43,8 @@ clean:      ## remove .venv and everything that tools have left; runs/ stays
 
 # One environment; the stamps say which sets of packages it already holds.
 .venv/.stamp-demo: NEEDS := --editable '.[digits,plots]'
-.venv/.stamp-test: NEEDS := --editable '.[digits,images,parquet,plots]' --group test
-.venv/.stamp-check: NEEDS := --editable '.[digits,images,parquet,plots]' --group dev
+.venv/.stamp-test: NEEDS := --editable '.[digits,export,images,parquet,plots,tensorboard]' --group test
+.venv/.stamp-check: NEEDS := --editable '.[digits,export,images,parquet,plots,tensorboard]' --group dev
 
 .venv/.stamp-%: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) pip

@@ -13,8 +13,8 @@ def test_all_is_in_order_and_there():
     """Every public name exists, once, alphabetically; the contract's are among them."""
     assert sorted(set(residua.__all__)) == residua.__all__
     assert all(getattr(residua, name) is not None for name in residua.__all__)
-    contract = {"RunError", "UsageError", "__version__", "create", "load", "names", "spec"}
-    assert contract <= set(residua.__all__)
+    contract = {"RunError", "UsageError", "create", "load", "names", "predict", "spec"}
+    assert {"__version__", *contract} <= set(residua.__all__)
 
 
 def test_importing_leaves_torch_alone():
@@ -36,11 +36,26 @@ def test_create_and_names_are_those_of_the_rooms():
     """The short names are the rooms' own functions."""
     from residua.arch import names
     from residua.nets import build
+    from residua.prediction import predict
     from residua.weights import load
 
-    assert (build.create, load) == (residua.create, residua.load)
+    assert (build.create, load, predict) == (residua.create, residua.load, residua.predict)
     assert (names.names, names.spec) == (residua.names, residua.spec)
     assert isinstance(residua.create("cifar/densenet-7-4"), torch.nn.Module)
+
+
+def test_every_name_is_there_without_optional_packages():
+    """Who does without images and exports can still import all names."""
+    program = (
+        "import sys\n"
+        "sys.modules |= dict.fromkeys(('PIL', 'onnx', 'onnxruntime', 'onnxscript'))\n"
+        "from residua import *\n"
+        "import residua.export\n"
+        "print(predict.__module__)\n"
+    )
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "residua.prediction\n" == ran.stdout
 
 
 def test_any_other_name_is_an_attribute_error():

@@ -160,7 +160,7 @@ def test_a_long_path_is_not_cut(tmp_path: Path, printed: Callable[..., list[str]
 
 
 def test_an_evaluation_is_shown_with_its_units(printed: Callable[..., list[str]]):
-    """Net, images, and four figures."""
+    """Net, images, views, and four figures."""
     result = {
         "error": 4.564,
         "top5_error": 0.126,
@@ -168,11 +168,13 @@ def test_an_evaluation_is_shown_with_its_units(printed: Callable[..., list[str]]
         "ece": 2.345,
         "n": 10_000,
         "split": "test",
+        "views": "flip",
     }
     lines = printed(tables.print_evaluation, result, net="cifar/resnet-20", data="cifar10")
     expected = {
         "net": "cifar/resnet-20",
         "images": "10,000 of cifar10, test",
+        "views": "flip",
         "error": "4.56 %",
         "top-5 error": "0.13 %",
         "negative log-likelihood": "0.2346 nats",

@@ -16,6 +16,12 @@ from residua.nets.build import Meta, Net, create
 NAMES = ["cifar/resnet-8", "cifar/sd-resnet-8", "cifar/pyramidnet-8-a6", "cifar/densenet-bc-10-4"]
 
 
+def whitening(meta: Meta) -> Meta:
+    """Return the same with a mean per pixel and a matrix."""
+    matrix = torch.rand(192, 192, generator=torch.Generator().manual_seed(1))
+    return dataclasses.replace(meta, mean=torch.rand(3, 8, 8), std=None, whitening=matrix)
+
+
 def trained(name: str) -> Net:
     """Return a net for three classes whose BN statistics have seen some images."""
     torch.manual_seed(0)
@@ -89,6 +95,57 @@ def test_the_meta_comes_back(tmp_path: Path, *, per_pixel: bool):
         assert expected.std.equal(found.std)
 
 
+def test_whitening_comes_back(tmp_path: Path):
+    """The matrix lies beside the weights, which others can read as before; it is the same bits."""
+    file, expected = tmp_path / "m.safetensors", whitening(meta("cifar/resnet-8"))
+    weights.save_weights(file, trained("cifar/resnet-8"), expected)
+    plain = tmp_path / "plain.safetensors"
+    weights.save_weights(plain, trained("cifar/resnet-8"), meta("cifar/resnet-8"))
+
+    found = weights.load(file).meta
+
+    assert found is not None
+    assert found.whitening is not None
+    assert expected.whitening is not None
+    constants = weights.normalisation(found)
+    assert expected.whitening.equal(found.whitening)
+    assert constants.whitening is found.whitening
+    assert (True, None) == (expected.mean.equal(constants.mean), constants.std)
+    assert plain.read_bytes() == file.read_bytes()
+    names = {"m.json", "m.safetensors", "m.whitening.safetensors", "plain.json", plain.name}
+    assert names == {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "another", "unreadable"])
+def test_damaged_whitening_is_told(tmp_path: Path, damage: str):
+    """Weights are of no use without it, or with another; one line names the file."""
+    file, ours = tmp_path / "model.safetensors", whitening(meta("cifar/resnet-8"))
+    weights.save_weights(file, trained("cifar/resnet-8"), ours)
+    matrix = tmp_path / "model.whitening.safetensors"
+    content = matrix.read_bytes()
+    matrix.unlink()
+    if damage == "cut":
+        matrix.write_bytes(content[:-1])
+    elif damage == "another":
+        matrix.write_bytes(content[:-4] + b"\0" * 4)
+    elif damage == "unreadable":
+        matrix.mkdir()
+
+    with pytest.raises(RunError, match=r"model\.json: model\.whitening\.safetensors") as caught:
+        weights.load(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_description_of_before_whitening_loads(saved: Path):
+    """Files that do not speak of whitening have none."""
+    content = json.loads(saved.with_suffix(".json").read_bytes())
+    del content["whitening"]
+    saved.with_suffix(".json").write_text(json.dumps(content))
+    found = weights.load(saved).meta
+    assert found is not None
+    assert found.whitening is None
+
+
 def test_a_run_directory_stands_for_its_weights(saved: Path):
     """A directory, its weights file, a string: all load the same net."""
     x = torch.randn(2, 3, 8, 8)
@@ -140,8 +197,11 @@ def change(file: Path, *path: str, value: object):
         lambda file: file.write_bytes(b"\xff" * 1000),
         another_net,
         other_classes,
+        lambda file: change(file.with_suffix(".json"), "spec", "depths", value=[10**9] * 3),
+        lambda file: change(file.with_suffix(".json"), "spec", "widths", "base", value=10**9),
+        lambda file: change(file.with_suffix(".json"), "spec", "widths", "base", value=10**30),
     ],
-    ids=["cut", "empty", "garbage", "another net", "other classes"],
+    ids=["cut", "empty", "garbage", "another net", "other classes", "depth", "width", "no width"],
 )
 def test_damaged_weights_are_told(saved: Path, damage: Callable[[Path], object]):
     """One line names the file."""
@@ -161,14 +221,19 @@ def test_damaged_weights_are_told(saved: Path, damage: Callable[[Path], object])
         lambda file: file.write_text('"net"'),
         lambda file: change(file, "mean", value="grey"),
         lambda file: change(file, "mean", value=None),
+        lambda file: change(file, "mean", value=[[[0.5]]]),
+        lambda file: change(file, "std", value=[1.0]),
+        lambda file: change(file, "whitening", value="0123"),
+        lambda file: change(file, "image_size", value="large"),
         lambda file: change(file, "classes", value=3),
         lambda file: change(file, "spec", value=None),
         lambda file: change(file, "spec", "colour", value="blue"),
         lambda file: change(file, "spec", "depths", value=[]),
+        lambda file: change(file, "image_size", value=[]),
     ],
     ids=[
-        *("cut", "no text", "list", "string", "mean of text", "no mean", "classes", "no spec"),
-        *("unknown key", "no units"),
+        *("cut", "no text", "list", "string", "mean of text", "no mean", "small mean", "one std"),
+        *("lost whitening", "size", "classes", "no spec", "unknown key", "no units", "no size"),
     ],
 )
 def test_a_damaged_description_is_told(saved: Path, damage: Callable[[Path], object]):
@@ -184,14 +249,15 @@ def test_a_description_without_a_key_is_told(saved: Path):
     content = json.loads(saved.with_suffix(".json").read_bytes())
     del content["classes"]
     saved.with_suffix(".json").write_text(json.dumps(content))
-    with pytest.raises(RunError, match=r"model\.json is damaged: .*classes"):
+    with pytest.raises(RunError, match=r"model\.json is damaged .*classes"):
         weights.load(saved)
 
 
 def test_the_description_is_readable_by_others(saved: Path):
     """Spec, classes, mean and std are there under these names; text is UTF-8."""
     content = json.loads(saved.with_suffix(".json").read_text(encoding="utf-8"))
-    assert {"net", "data", "spec", "classes", "mean", "std", "image_size"} == content.keys()
+    keys = {"net", "data", "spec", "classes", "mean", "std", "whitening", "image_size"}
+    assert keys == content.keys()
     assert ["cat", "dog", "été"] == content["classes"]
     assert "residual" == content["spec"]["kind"]
     assert 3 == len(content["mean"]) == len(content["std"])

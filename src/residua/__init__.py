@@ -9,10 +9,11 @@ from residua.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from residua.nets.build import create
+    from residua.prediction import predict
     from residua.weights import load
 
 __version__ = "0.1.0"
-__all__ = ["RunError", "UsageError", "__version__", "create", "load", "names", "spec"]
+__all__ = ["RunError", "UsageError", "__version__", "create", "load", "names", "predict", "spec"]
 
 
 def __getattr__(name: str) -> object:
@@ -25,4 +26,8 @@ def __getattr__(name: str) -> object:
         from residua.weights import load  # noqa: PLC0415 - imports torch
 
         return load
+    if name == "predict":
+        from residua.prediction import predict  # noqa: PLC0415 - imports torch
+
+        return predict
     raise AttributeError(f"module 'residua' has no attribute {name!r}")

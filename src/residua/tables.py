@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from residua.arch import count, names, papers
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from residua.data.fetch import Checked
+    from residua.prediction import Prediction
     from residua.runs.records import RunDirectory
     from residua.training.presets import Explained
     from residua.training.recipes import Recipe
@@ -200,11 +202,37 @@ def print_evaluation(result: dict[str, Any], *, net: str, data: str) -> None:
     table = _pairs()
     table.add_row("net", net)
     table.add_row("images", f"{result['n']:,} of {data}, {result['split']}")
+    table.add_row("views", result["views"])
     table.add_row("error", f"{result['error']:.2f} %")
+    if "error_difference" in result:
+        table.add_row("difference from fp32", f"{result['error_difference']:+.2f} points")
     table.add_row("top-5 error", f"{result['top5_error']:.2f} %")
     table.add_row("negative log-likelihood", f"{result['nll']:.4f} nats")
     table.add_row("calibration error", f"{result['ece']:.2f} %")
     Console().print(table)
+
+
+def print_predictions(found: list[Prediction]) -> None:
+    """The likeliest classes of each image."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("image", overflow="fold")
+    table.add_column("class", overflow="fold")
+    table.add_column("probability", justify="right", no_wrap=True)
+    for each in found:
+        for index, guess in enumerate(each.classes):
+            share = f"{100 * guess.probability:.1f} %"
+            table.add_row("" if index else escape(each.image), escape(guess.name), share)
+    Console().print(table, highlight=False)
+
+
+def print_export(written: dict[str, Any]) -> None:
+    """What was written, and how near it comes to the net."""
+    table = _pairs()
+    table.add_row("format", written["format"])
+    table.add_row("checked on", f"{written['n']:,} images")
+    table.add_row("largest difference", f"{written['max_abs_diff']:.2g} in a logit")
+    table.add_row("file", escape(str(written["file"])))
+    Console().print(table, highlight=False)
 
 
 def print_import(found: dict[str, Any], *, mean: list[float], std: list[float]) -> None:

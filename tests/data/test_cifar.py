@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from residua.data import cifar, loaders, pickled
+from residua.data import cifar, pickled
 from residua.data.images import Images, unfilled
+from residua.data.normalise import mean_std
 from residua.errors import RunError, UsageError
 
 from .archives import as_parquet, as_png, as_records, publish, random_images
@@ -55,7 +56,7 @@ def test_official_first_images(cifar10):
 
 def test_official_mean_and_deviation(cifar10):
     """The training pixels have the mean and deviation that everyone prints."""
-    mean, std = loaders.mean_std(cifar10.train, per_pixel=False)
+    mean, std = mean_std(cifar10.train, per_pixel=False)
 
     assert std is not None
     assert [0.4914, 0.4822, 0.4465] == [round(value, 4) for value in mean.tolist()]

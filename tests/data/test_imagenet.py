@@ -5,6 +5,7 @@ import os
 import signal
 import warnings
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from residua.data import decoding, imagenet
-from residua.data.folders import Listing
+from residua.data.listing import Files, Listing
+from residua.data.loaders import evaluation_batches
+from residua.data.normalise import ILSVRC_MEAN, ILSVRC_STD, normalisation
 from residua.errors import RunError, UsageError
 
 NUM_TRAIN, NUM_VAL = 13, 5
+# Torch's, of more workers than cores: here that is no mistake.
+FEW_CORES = pytest.mark.filterwarnings("ignore:This DataLoader will create")
 
 
 @pytest.fixture(scope="module")
@@ -36,23 +41,100 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def batches(root: Path, *, num_workers: int = 0, seed: int = 0) -> imagenet.FolderBatches:
+def files(root: Path, part: str, *, size: int = 16, num_workers: int = 0) -> Files:
+    """Return the training or validation images."""
+    data = imagenet.read("imagenet", root, image_size=size)
+    found = data.train if part == "train" else data.test
+    assert isinstance(found, Files)
+    return replace(found, num_workers=num_workers)
+
+
+def of(files: Files, **changes) -> imagenet.FolderBatches:
+    """Return batches of 4, normalised as ILSVRC's images, mirrored or not."""
+    options = {"batch_size": 4, "seed": 0, "flip": True, "device": "cpu"}
+    constants = normalisation(files, "mean_std")
+    return imagenet.FolderBatches(files, normalisation=constants, **(options | changes))
+
+
+def batches(root: Path, *, num_workers: int = 0, **changes) -> imagenet.FolderBatches:
     """Return batches of 4 at 16x16."""
-    train, _ = imagenet.read(root)
-    return imagenet.FolderBatches(
-        train, batch_size=4, seed=seed, num_workers=num_workers, device="cpu", image_size=16
+    return of(files(root, "train", num_workers=num_workers), **changes)
+
+
+def evaluated(files: Files, *, batch_size: int, turn: slice = slice(None)) -> list:
+    """Return the normalised batches of an evaluation."""
+    constants = normalisation(files, "mean_std")
+    return list(
+        evaluation_batches(
+            files, batch_size=batch_size, normalisation=constants, device="cpu", turn=turn
+        )
     )
 
 
 def test_read_lists_training_and_validation_images(root: Path):
-    """Both parts have the classes in order."""
-    train, val = imagenet.read(root)
+    """Both parts have the classes in order; ``val`` tests, 1 % of ``train`` validates."""
+    data = imagenet.read("imagenet:there", root, image_size=16)
 
-    assert ("n01", "n02") == train.classes == val.classes
-    assert (NUM_TRAIN, NUM_VAL) == (len(train.names), len(val.names))
-    assert (0,) * 7 + (1,) * 6 == train.labels
+    assert ("imagenet:there", ("n01", "n02"), 0) == (data.name, data.classes, data.val_size)
+    assert (NUM_TRAIN, NUM_VAL) == (len(data.train), len(data.test))
+    assert (16, 16) == (data.train.image_size, data.test.image_size)
+    assert [0] * 7 + [1] * 6 == data.train.labels.tolist()
+    assert isinstance(data.train, Files)
+    assert data.train.num_workers >= 1
 
 
+def test_an_impossible_size_is_told(root: Path):
+    """As for folders that fit into memory."""
+    with pytest.raises(UsageError, match="an image size of 0 is impossible"):
+        imagenet.read("imagenet", root, image_size=0)
+
+
+def test_a_rank_decodes_its_part_alone(root: Path, monkeypatch):
+    """Together the ranks' parts are the batch of one rank alone; each opens its own files only."""
+    seen: list[str] = []
+    opened = imagenet.opened
+    monkeypatch.setattr(imagenet, "opened", lambda path: (seen.append(path.name), opened(path))[1])
+    whole = batches(root)
+    parts = [batches(root, part=part) for part in (slice(0, 2), slice(2, 4))]
+
+    for step in (0, 1, 4):
+        seen.clear()
+        x, y = whole.batch(step)
+        all_names = list(seen)
+        seen.clear()
+        (first, first_y), (second, second_y) = (made.batch(step) for made in parts)
+
+        assert all_names == seen
+        assert 4 == len(set(seen))
+        assert torch.equal(x, torch.cat([first[:2], second[2:]]))
+        assert y.tolist() == first_y.tolist() == second_y.tolist()
+
+
+def test_images_are_mirrored_only_if_asked(root: Path):
+    """With ``flip`` some of the images are the mirror images of those without."""
+    plain, mirrored = batches(root, flip=False), batches(root)
+    found = [
+        torch.equal(one, other)
+        for step in range(4)
+        for one, other in zip(plain.batch(step)[0], mirrored.batch(step)[0], strict=True)
+    ]
+    assert 0 < sum(found) < 16
+
+
+def test_evaluation_is_shared_out_by_batches(root: Path):
+    """Each turn has its own batches, as they are in the whole."""
+    val = files(root, "val")
+    whole = evaluated(val, batch_size=2)
+    turns = [evaluated(val, batch_size=2, turn=slice(rank, None, 2)) for rank in range(2)]
+    assert [2, 1] == [len(turn) for turn in turns]
+    for (x, y), (other_x, other_y) in zip(
+        whole, [turns[0][0], turns[1][0], turns[0][1]], strict=True
+    ):
+        assert torch.equal(x, other_x)
+        assert torch.equal(y, other_y)
+
+
+@FEW_CORES
 def test_workers_make_the_same_batches(root: Path):
     """Two processes, none, and steps asked for out of order give the same batches."""
     by_workers, alone = batches(root, num_workers=2), batches(root)
@@ -72,8 +154,8 @@ def test_a_batch_is_normalised_and_laid_out_for_convolutions(root: Path):
     assert (4, 3, 16, 16) == tuple(x.shape)
     assert (torch.float32, torch.int64) == (x.dtype, y.dtype)
     assert x.is_contiguous(memory_format=torch.channels_last)
-    values = x * torch.tensor(imagenet.STD)[:, None, None]
-    pixels = (values + torch.tensor(imagenet.MEAN)[:, None, None]) * 255
+    values = x * torch.tensor(ILSVRC_STD)[:, None, None]
+    pixels = (values + torch.tensor(ILSVRC_MEAN)[:, None, None]) * 255
     torch.testing.assert_close(pixels.round(), pixels, atol=1e-3, rtol=0)
     assert 0 <= pixels.round().min() < 100 < pixels.round().max() <= 255
 
@@ -101,10 +183,8 @@ def test_labels_stay_with_their_images(tmp_path: Path):
             for index in range(4):
                 image = Image.new("RGB", (20, 20), (value, value, value))
                 image.save(tmp_path / part / name / f"{index}.png")
-    _, val = imagenet.read(tmp_path)
-
     pairs = [batches(tmp_path).batch(step) for step in range(4)]
-    pairs += imagenet.evaluation_batches(val, batch_size=3, num_workers=0, device="cpu")
+    pairs += evaluated(files(tmp_path, "val"), batch_size=3)
 
     for x, y in pairs:
         assert torch.equal(y == 1, x.mean((1, 2, 3)) < 0)
@@ -112,11 +192,7 @@ def test_labels_stay_with_their_images(tmp_path: Path):
 
 def test_one_image_gives_many_parts(root: Path):
     """Each image of a batch, and of each batch, has a part, and a mirror, of its own."""
-    train, _ = imagenet.read(root)
-    same = Listing(root / "train", train.classes, train.names[:1] * 8, (0,) * 8)
-    made = imagenet.FolderBatches(
-        same, batch_size=4, seed=0, num_workers=0, device="cpu", image_size=8
-    )
+    made = of(files(root, "train", size=8).take(torch.zeros(8, dtype=torch.int64)))
 
     images = torch.cat([made.batch(step)[0] for step in range(4)])
 
@@ -130,25 +206,22 @@ def test_seeds_and_steps_differ(root: Path):
     assert 4 == len({tuple(batch.flatten().tolist()) for batch in x})
 
 
+@FEW_CORES
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_evaluation_sees_every_image_once_in_order(root: Path, num_workers: int):
     """The middle of each image, 7/8 of its shorter side, at the size asked for."""
-    _, val = imagenet.read(root)
+    val = files(root, "val", size=14, num_workers=num_workers)
 
-    made = list(
-        imagenet.evaluation_batches(
-            val, batch_size=2, num_workers=num_workers, device="cpu", image_size=14
-        )
-    )
+    made = evaluated(val, batch_size=2)
 
     assert [2, 2, 1] == [len(y) for _, y in made]
-    assert list(val.labels) == torch.cat([y for _, y in made]).tolist()
-    image = Image.open(root / "val" / val.names[0])
+    assert torch.equal(val.labels, torch.cat([y for _, y in made]))
+    image = Image.open(root / "val" / val.listing.names[0])
     side = 0.875 * min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
     box = (left, top, left + side, top + side)
     array = np.asarray(image.resize((14, 14), Image.Resampling.BICUBIC, box))
-    expected = (array / 255 - imagenet.MEAN) / imagenet.STD
+    expected = (array / 255 - ILSVRC_MEAN) / ILSVRC_STD
     torch.testing.assert_close(
         torch.from_numpy(expected).float().permute(2, 0, 1), made[0][0][0], atol=0.05, rtol=0
     )
@@ -195,30 +268,30 @@ def test_no_box_fits_a_strip():
 
 def test_too_few_images_for_a_batch_are_told(root: Path):
     """The message has both numbers and what to change."""
-    train, _ = imagenet.read(root)
-
     with pytest.raises(UsageError, match=r"13 training images .* one batch of 14: lower recipe"):
-        imagenet.FolderBatches(train, batch_size=14, seed=0, num_workers=0, device="cpu")
+        batches(root, batch_size=14)
 
 
 @pytest.fixture
 def broken(root: Path, tmp_path: Path) -> Listing:
-    """A listing of which one file is no image."""
-    train, _ = imagenet.read(root)
+    """A listing of files that are no images."""
+    classes = files(root, "train").listing.classes
     (tmp_path / "n01").mkdir()
     (tmp_path / "n01" / "bad.JPEG").write_bytes(b"\xff\xd8\xff\xe0 and no more")
-    return Listing(tmp_path, train.classes, ("n01/bad.JPEG",) * 4, (0,) * 4)
+    return Listing(tmp_path, classes, ("n01/bad.JPEG",) * 4, (0,) * 4)
 
 
+@pytest.mark.fault("damaged file: ImageNet's folders")
 @pytest.mark.parametrize("num_workers", [0, 1])
-def test_an_unreadable_file_is_named(broken: Listing, num_workers: int):
+def test_an_unreadable_file_is_named(broken: Listing, num_workers: int, record_property):
     """One line names the file, also when a worker met it."""
-    made = imagenet.FolderBatches(
-        broken, batch_size=4, seed=0, num_workers=num_workers, device="cpu"
-    )
+    made = of(Files(broken, image_size=16, num_workers=num_workers))
 
-    with pytest.raises(RunError, match=r"n01/bad\.JPEG cannot be used: .*repair or remove it$"):
+    with pytest.raises(
+        RunError, match=r"n01/bad\.JPEG cannot be used: .*repair or remove it$"
+    ) as caught:
         made.batch(0)
+    record_property("message", f"residua: {caught.value}")
 
 
 def test_a_decompression_bomb_is_named(root: Path, monkeypatch):
@@ -231,7 +304,8 @@ def test_a_decompression_bomb_is_named(root: Path, monkeypatch):
             deque(map(batches(root).batch, range(3)))
 
 
-def test_a_killed_worker_ends_in_a_message(root: Path):
+@pytest.mark.fault("killed worker that decodes images")
+def test_a_killed_worker_ends_in_a_message(root: Path, record_property):
     """A worker that the system kills stops the run with the reason, and does not hang it."""
     made = batches(root, num_workers=1)
     made.batch(0)
@@ -240,8 +314,11 @@ def test_a_killed_worker_ends_in_a_message(root: Path):
 
     os.kill(worker.pid, signal.SIGKILL)
 
-    with pytest.raises(RunError, match=r"a process that decodes images died \(.*use fewer of them"):
+    with pytest.raises(
+        RunError, match=r"a process that decodes images died \(.*use fewer of them"
+    ) as caught:
         deque(map(made.batch, range(1, 50)))
+    record_property("message", f"residua: {caught.value}")
 
 
 def test_decoding_does_not_touch_the_nets_random_numbers(root: Path):

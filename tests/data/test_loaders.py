@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from residua.data import loaders
 from residua.data.images import Images
+from residua.data.normalise import Normalisation, mean_std
 from residua.errors import UsageError
 
 MEAN = torch.tensor([0.4, 0.5, 0.6])
 STD = torch.tensor([0.2, 0.25, 0.3])
+CONSTANTS = Normalisation(MEAN, STD)
 
 
 def numbered(num_images: int = 50, size: int = 8) -> Images:
@@ -28,8 +30,7 @@ def make(images: Images, **changes) -> loaders.Batches:
     options = {
         "batch_size": 8,
         "seed": 0,
-        "mean": MEAN,
-        "std": STD,
+        "normalisation": CONSTANTS,
         "pad": 2,
         "crop_mode": "zeros",
         "flip": True,
@@ -59,7 +60,7 @@ def test_a_mean_per_pixel_without_deviation():
     images = numbered()
     mean = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0))
 
-    x, y = make(images, pad=0, flip=False, mean=mean, std=None).batch(0)
+    x, y = make(images, pad=0, flip=False, normalisation=Normalisation(mean, None)).batch(0)
 
     torch.testing.assert_close(images.pixels[y] / 255 - mean, x)
 
@@ -95,21 +96,20 @@ def test_padding_stands_for_the_mean():
     """Padding comes after normalisation: an image of the mean colour stays of one colour."""
     images = Images(torch.full((8, 3, 8, 8), 51, dtype=torch.uint8), torch.zeros(8).long())
 
-    x, _ = make(images, mean=torch.full((3,), 0.2), pad=4).batch(0)
+    x, _ = make(images, normalisation=Normalisation(torch.full((3,), 0.2), STD), pad=4).batch(0)
 
     torch.testing.assert_close(torch.zeros(8, 3, 8, 8), x)
 
 
-@pytest.mark.parametrize("channels_last", [True, False])
-def test_memory_format_is_as_asked_and_changes_no_value(channels_last):
-    """Batches lie in memory as the net wants them."""
-    x, y = make(numbered(), channels_last=channels_last).batch(5)
-    other, other_y = make(numbered(), channels_last=not channels_last).batch(5)
+def test_batches_are_in_channels_last():
+    """Batches lie in memory as the nets want them, wherever the images lie as files have them."""
+    images = numbered()
 
-    assert channels_last == x.is_contiguous(memory_format=torch.channels_last)
-    assert channels_last != x.is_contiguous()
-    assert torch.equal(x, other)
-    assert torch.equal(y, other_y)
+    x, _ = make(images).batch(5)
+
+    assert images.pixels.is_contiguous()
+    assert x.is_contiguous(memory_format=torch.channels_last)
+    assert not x.is_contiguous()
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=6), st.integers(0, 2**63 - 1))
@@ -167,7 +167,9 @@ def test_evaluation_sees_every_image_once_in_order(num_images: int, batch_size: 
     images = numbered(num_images, size=2)
 
     found = list(
-        loaders.evaluation_batches(images, batch_size=batch_size, mean=MEAN, std=STD, device="cpu")
+        loaders.evaluation_batches(
+            images, batch_size=batch_size, normalisation=CONSTANTS, device="cpu"
+        )
     )
 
     assert list(range(num_images)) == torch.cat([y for _, y in found]).tolist()
@@ -181,7 +183,7 @@ def test_evaluation_normalises_as_training_does():
     x, y = make(images, pad=0, flip=False).batch(0)
 
     ((evaluated, _),) = loaders.evaluation_batches(
-        images, batch_size=8, mean=MEAN, std=STD, device="cpu"
+        images, batch_size=8, normalisation=CONSTANTS, device="cpu"
     )
 
     assert torch.equal(evaluated[y], x)
@@ -193,25 +195,8 @@ def test_evaluation_of_no_images_is_no_batch():
     nothing = numbered().take(torch.arange(0))
 
     assert [] == list(
-        loaders.evaluation_batches(nothing, batch_size=8, mean=MEAN, std=STD, device="cpu")
+        loaders.evaluation_batches(nothing, batch_size=8, normalisation=CONSTANTS, device="cpu")
     )
-
-
-def test_mean_std_per_channel_is_that_of_all_pixels():
-    """The deviation is the population's over all pixels, not a mean of the images' own."""
-    dark_and_bright = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1)
-    flat = Images(dark_and_bright.expand(2, 3, 4, 4).contiguous(), torch.tensor([0, 1]))
-    images = numbered(1_234)
-
-    mean, std = loaders.mean_std(images, per_pixel=False)
-    _, flat_std = loaders.mean_std(flat, per_pixel=False)
-
-    values = images.pixels.double().transpose(0, 1).flatten(1) / 255
-    assert std is not None
-    assert flat_std is not None
-    assert [0.5, 0.5, 0.5] == flat_std.tolist()
-    assert torch.equal(values.mean(1).float(), mean)
-    assert torch.equal(values.std(1, correction=0).float(), std)
 
 
 def test_a_channel_of_one_value_becomes_zeros():
@@ -219,8 +204,8 @@ def test_a_channel_of_one_value_becomes_zeros():
     images = numbered()
     images.pixels[:, 1] = 77
 
-    mean, std = loaders.mean_std(images, per_pixel=False)
-    x, _ = make(images, mean=mean, std=std).batch(0)
+    mean, std = mean_std(images, per_pixel=False)
+    x, _ = make(images, normalisation=Normalisation(mean, std)).batch(0)
 
     assert std is not None
     assert 1 == std[1]
@@ -234,16 +219,6 @@ def test_the_training_images_are_not_copied_for_batches():
     taken = numbered().take(torch.arange(40))
 
     assert taken.pixels.data_ptr() == make(taken).pixels.data_ptr()
-
-
-def test_mean_std_per_pixel_is_the_mean_image():
-    """Each pixel of each channel has its mean over the images; there is no deviation."""
-    images = numbered(1_234)
-
-    mean, std = loaders.mean_std(images, per_pixel=True)
-
-    assert std is None
-    assert torch.equal((images.pixels.double() / 255).mean(0).float(), mean)
 
 
 @pytest.mark.gpu

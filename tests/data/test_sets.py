@@ -32,7 +32,7 @@ def test_an_unknown_name_tells_the_nearest_and_all():
         sets.load("cifar11")
 
     assert {"cifar10", "cifar100", "svhn", "svhn-small", "digits", "synthetic"} == {*sets.names()}
-    for name in (*sets.names(), "folder:PATH"):
+    for name in (*sets.names(), "folder:PATH", "imagenet:PATH"):
         assert name in str(failure.value)
 
 
@@ -43,9 +43,10 @@ def test_a_name_like_no_other_still_has_a_nearest():
 
 
 def test_a_folder_needs_a_path():
-    """`folder:` alone is no data set."""
-    with pytest.raises(UsageError, match="'folder:': did you mean folder:PATH"):
-        sets.load("folder:")
+    """`folder:` alone is no data set, nor is `imagenet:`."""
+    for name in ("folder:", "imagenet:"):
+        with pytest.raises(UsageError, match=f"'{name}': did you mean {name}PATH"):
+            sets.load(name)
 
 
 @pytest.mark.parametrize("name", ["synthetic", "cifar10"])
@@ -166,12 +167,24 @@ def test_train_limit_takes_a_prefix_and_leaves_the_validation_images(limit: int,
     assert whole.val.labels.tolist() == limited.val.labels.tolist()
 
 
-def test_split_is_one_fixed_shuffle():
-    """The images are shuffled, and always in the same way: results of years apart compare."""
-    splits = sets.split(numbered(50_000), val_size=5_000)
+def test_training_images_come_in_one_fixed_order(monkeypatch):
+    """They are shuffled, and always in the same way: results of years apart compare."""
+    monkeypatch.setattr(sets, "LOADERS", {"numbered": lambda _directory: numbered(50_000)})
+    splits = sets.split(sets.load("numbered"), val_size=5_000)
 
     assert [36_044, 49_165, 37_807, 11_341] == splits.train.labels[:4].tolist()
     assert [19_260, 3_355, 49_230, 27_606] == splits.val.labels[:4].tolist()
+
+
+def test_split_copies_nothing(synthetic):
+    """The training images are held once: the parts are views, as batches need them."""
+    splits = sets.split(synthetic, val_size=64, train_limit=500)
+
+    whole = synthetic.train.pixels
+    assert whole.data_ptr() == splits.train.pixels.data_ptr()
+    assert whole[576:].data_ptr() == splits.val.pixels.data_ptr()
+    assert splits.train.pixels.is_contiguous(memory_format=torch.channels_last)
+    assert (500, 64) == (len(splits.train), len(splits.val))
 
 
 def test_split_keeps_the_test_images(synthetic):

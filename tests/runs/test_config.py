@@ -42,6 +42,7 @@ RUN = Run(
 CHANGES = {
     "data.val_size": "0",
     "data.train_limit": "1000",
+    "data.image_size": "64",
     "recipe.name": "mine",
     "recipe.budget.length": "640",
     "recipe.budget.unit": "epochs",
@@ -91,7 +92,7 @@ def through_text(content: dict) -> dict:
 
 def test_the_key_of_a_run_stays_what_it_was():
     """Records are found by key: one that changes orphans every run there is."""
-    assert "358abf0205b1" == RUN.key
+    assert "d9b5231cf666" == RUN.key
 
 
 def test_every_setting_is_in_the_key():
@@ -327,7 +328,8 @@ def test_a_setting_needs_an_equals_sign():
         "recipe.batch_size=1.5",
         "recipe.batch_size=0",
         "recipe.precision=fp8",
-        "recipe.normalise=zca",
+        "recipe.normalise=pca",
+        "data.image_size=large",
         "recipe.augment.pad=-1",
         "recipe.schedule.at=5",
         "recipe.budget.length=0",

@@ -44,8 +44,9 @@ def test_a_full_disk_leaves_what_was_there(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left on device"):
+    with pytest.raises(OSError, match="No space left on device") as caught:
         write_atomically(file, b"new")
+    assert (errno.ENOSPC, str(file)) == (caught.value.errno, caught.value.filename)
 
     assert old == (file.read_bytes() if file.exists() else None)
     assert ([] if old is None else ["record.json"]) == names(tmp_path)

@@ -213,6 +213,47 @@ def test_a_record_has_what_scripts_read(tmp_path: Path):
     assert 1 == content["contract"]
 
 
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"{}", b"[]", b"null", b"\xff", DEEP, b'{"contract": 1, "colour": "blue"}'],
+    ids=["no fields", "list", "null", "no text", "deep", "other fields"],
+)
+@pytest.mark.parametrize("name", ["run.json", "record.json", "metrics.jsonl"])
+def test_what_we_did_not_write_is_damaged(tmp_path: Path, name: str, content: bytes):
+    """One line names the file; nothing of it is believed."""
+    directory = open_(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    read = {
+        "run.json": directory.run,
+        "record.json": directory.record,
+        "metrics.jsonl": directory.metrics,
+    }
+    with pytest.raises(RunError, match=f"{tmp_path / name} is damaged .*new --out") as caught:
+        read[name]()
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_start_that_was_cut_short_is_no_obstacle(tmp_path: Path):
+    """Killed before there was a run.json, a run starts in the same directory."""
+    (tmp_path / "env.json").write_text("{}")
+    (tmp_path / ".run.json.4711.part").write_text('{"net": "cif')
+    assert RUN == open_(tmp_path).run()
+    assert ENV == json.loads((tmp_path / "env.json").read_bytes())
+
+
+def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path):
+    """Parts of files go; everything else stays."""
+    directory = open_(tmp_path)
+    before = snapshot(tmp_path)
+    (tmp_path / ".checkpoint.pt.new.4711.part").write_bytes(b"half")
+    with directory.locked():
+        assert before.keys() | {".lock", ".holder"} == snapshot(tmp_path).keys()
+
+
 def test_any_other_directory_is_no_run(tmp_path: Path):
     """Asking a directory without run.json for its run is a wrong use."""
     with pytest.raises(UsageError, match=r"is not a run directory: it holds no run\.json"):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +72,15 @@ def flip_a_byte(file: Path) -> None:
     file.write_bytes(content)
 
 
+def compress_badly(file: Path) -> None:
+    """Put a compressed archive there, whose compression is broken."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("checkpoint/data.pkl", bytes(1_000))
+    content = bytearray(file.read_bytes())
+    content[50:55] = b"\xff" * 5
+    file.write_bytes(content)
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "cut": lambda file: file.write_bytes(file.read_bytes()[:-200]),
     "flipped byte": flip_a_byte,
@@ -79,6 +89,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "code": lambda file: torch.save({"key": KEY, "step": Path("/")}, file),
     "tensor": lambda file: torch.save(torch.zeros(3), file),
     "list": lambda file: torch.save([1, 2, 3], file),
+    "compressed": compress_badly,
 }
 
 
@@ -104,6 +115,32 @@ def test_none_that_is_whole_is_told(saved: Path, damage: str):
         load(saved)
     assert str(saved.parent) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+class Hostile:
+    """Makes a directory when it is unpickled."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple:
+        """Ask for the directory."""
+        return os.mkdir, (str(self.target),)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_hostile_one_is_not_executed(saved: Path, tmp_path: Path, protocol: int):
+    """It is passed over, and the warning says what it wanted."""
+    hostile = {"key": KEY, "step": Hostile(tmp_path / "made")}
+    torch.save(hostile, saved, pickle_protocol=protocol)
+    warnings: list[str] = []
+    found = load(saved, warnings)
+    assert found is not None
+    assert 1 == found["step"]
+    (warning,) = warnings
+    reason = "it holds posix.mkdir, and making that could run code" if protocol == 2 else "Unsupp"
+    assert warning.startswith(f"{saved} is damaged ({reason}")
+    assert not (tmp_path / "made").exists()
 
 
 def test_that_of_another_run_is_told(saved: Path):

@@ -13,7 +13,17 @@ from residua.data.images import Images
 from residua.data.normalise import Normalisation
 from residua.nets.build import Net, build
 from residua.training import evaluate as evaluation
-from residua.training.evaluate import calibration_error, evaluate, predict
+from residua.training.evaluate import (
+    CROPS,
+    FLIP,
+    PLAIN,
+    VIEWS,
+    View,
+    calibration_error,
+    evaluate,
+    predict,
+)
+from residua.training.ranks import Ranks
 
 AS_THEY_ARE = Normalisation(torch.zeros(3), torch.ones(3))
 MIXED = [0.5, 0.3, 0.1, 0.05, 0.03, 0.02]
@@ -27,6 +37,7 @@ class Table(Net):
         super().__init__(dataclasses.replace(resnet(8), num_classes=len(rows[0])))
         self.rows = torch.tensor(rows).log()
         self.batch_sizes: list[int] = []
+        self.saw = self.batch_sizes.append  # of the same list in a copy, too
 
     def forward(
         self,
@@ -37,7 +48,7 @@ class Table(Net):
     ) -> Tensor:
         """Return the logits of the images' rows."""
         assert gates is order is None
-        self.batch_sizes.append(len(x))
+        self.saw(len(x))
         return self.rows[(x[:, 0, 0, 0] * 255).round().long()]
 
 
@@ -82,15 +93,65 @@ def test_every_image_counts_once(monkeypatch: pytest.MonkeyPatch):
     assert 100 * 6 / 7 == found.error
 
 
-def test_the_mirror_image_is_predicted_on_request():
-    """Each image's mirror image finds its own row."""
+def test_views_are_averaged():
+    """Each image's mirror image finds its own row; of several views the mean is predicted."""
     rows = [[0.6, 0.3, 0.1], [0.1, 0.4, 0.5]]
     images = numbered([0, 1], mirrored=[1, 1])
-    plain, mirrored = (
-        predict(Table(rows), images, AS_THEY_ARE, mirrored=mirrored) for mirrored in (False, True)
+    plain, mirrored, both = (
+        predict(Table(rows), images, AS_THEY_ARE, views=views)
+        for views in (PLAIN, (View(mirrored=True),), FLIP)
     )
     torch.testing.assert_close(torch.tensor(rows).double(), plain)
     torch.testing.assert_close(torch.tensor([rows[1], rows[1]]).double(), mirrored)
+    assert torch.equal((plain + mirrored) / 2, both)
+
+    found = evaluate(Table(rows), images, AS_THEY_ARE, views=FLIP)
+    nll = -(math.log((0.6 + 0.1) / 2) + math.log(0.4)) / 2
+    assert nll == pytest.approx(found.nll)
+
+
+def test_a_view_is_moved_over_the_reflected_border():
+    """A step down of an image of 32 rows is two: its third row then stands first but for two."""
+    x = torch.arange(32.0 * 16).view(1, 1, 32, 16).expand(2, 3, 32, 16)
+    moved = View(down=1, right=-1).of(x)
+    assert torch.equal(x[:, :, :30, 1:], moved[:, :, 2:, :-1])
+    assert torch.equal(x[:, :, [2, 1], 1:], moved[:, :, :2, :-1])
+    assert torch.equal(x[:, :, :30, -2], moved[:, :, 2:, -1])
+    assert torch.equal(moved.flip(-1), View(down=1, right=-1, mirrored=True).of(x))
+    assert View().of(x) is x
+
+
+def test_ten_crops():
+    """The middle and four corners, each with its mirror image, and none of them twice."""
+    x = torch.rand(1, 3, 32, 32)
+    crops = [view.of(x) for view in CROPS]
+    assert {(1, 3, 32, 32)} == {tuple(crop.shape) for crop in crops}
+    assert 10 == len({crop.numpy().tobytes() for crop in crops})
+    assert torch.equal(x, crops[0])
+    for plain, mirrored in zip(crops[:5], crops[5:], strict=True):
+        assert torch.equal(plain.flip(-1), mirrored)
+    assert {"plain": PLAIN, "flip": FLIP, "crops": CROPS} == VIEWS
+    assert (1, 2) == (len(PLAIN), len(FLIP))
+
+
+def test_ranks_share_the_batches_out(monkeypatch: pytest.MonkeyPatch):
+    """Each predicts every second batch, and leaves zeros elsewhere; the sum is the whole."""
+    monkeypatch.setattr(evaluation, "BATCH_SIZE", 2)
+    rows = [[0.1 * (i + 1), 1 - 0.1 * (i + 1)] for i in range(7)]
+    images = numbered([0] * 7)
+
+    class Apart(Ranks):
+        def added(self, tensor: Tensor) -> Tensor:
+            return tensor
+
+    nets = [Table(rows), Table(rows)]
+    parts = [
+        predict(net, images, AS_THEY_ARE, ranks=Apart(rank=rank, count=2))
+        for rank, net in enumerate(nets)
+    ]
+
+    assert [[2, 2], [2, 1]] == [net.batch_sizes for net in nets]
+    assert torch.equal(predict(Table(rows), images, AS_THEY_ARE), sum(parts))
 
 
 def test_pixels_are_normalised_as_in_training():
@@ -122,6 +183,28 @@ def test_the_net_is_left_as_it_was(*, training: bool):
     assert all(training == module.training for module in net.modules())
     assert all(before[name].equal(value) for name, value in net.state_dict().items())
     torch.testing.assert_close(torch.cat(each), together)
+
+
+def test_bf16_is_near_and_not_the_same():
+    """Probabilities differ by no more than bf16's rounding makes of them; labels are counted."""
+    torch.manual_seed(0)
+    net = build(resnet(8))
+    images = Images(torch.randint(256, (40, 3, 8, 8), dtype=torch.uint8), torch.arange(40) % 10)
+    full = predict(net, images, AS_THEY_ARE)
+    half = predict(net, images, AS_THEY_ARE, precision="bf16")
+    assert 0 < (full - half).abs().max() < 0.02
+    expected = evaluation.score(half, images.labels)
+    assert expected == evaluate(net, images, AS_THEY_ARE, precision="bf16")
+
+
+def test_large_maps_are_computed_in_pieces(monkeypatch: pytest.MonkeyPatch):
+    """16 channels of 4x4 pixels are 1 KiB an image: 3 KiB take 7 images in three pieces."""
+    monkeypatch.setattr(evaluation, "MOST_BYTES", 3 * 2**10)
+    rows = [[0.1 * (i + 1), 1 - 0.1 * (i + 1)] for i in range(7)]
+    net = Table(rows)
+    found = predict(net, numbered([0] * 7), AS_THEY_ARE)
+    assert [3, 3, 1] == net.batch_sizes
+    torch.testing.assert_close(torch.tensor(rows).double(), found)
 
 
 def test_a_certain_and_wrong_answer_has_a_finite_likelihood():

@@ -291,6 +291,17 @@ def test_a_checkpoint_runs_no_code_and_holds_all(
     assert all(one.equal(other) for one, other in zip(*buffers, strict=True))
 
 
+def test_epochs_of_other_fields_are_refused(make_run: MakeRun, start: Start, directory: Directory):
+    """A checkpoint whose metrics the record could not be made of is not gone on from."""
+    run = make_run(epochs=1)
+    place = directory(run)
+    fit(start(run), place, Watcher())
+    content = torch.load(place.checkpoint, weights_only=True)
+    del content["epochs"][0]["val_error"]
+    with pytest.raises(TypeError, match="val_error"):
+        start(run).load_state_dict(content)
+
+
 def test_bf16_trains_fp32_weights(
     make_run: MakeRun, start: Start, directory: Directory, data: DataSet
 ):

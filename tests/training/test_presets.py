@@ -1,5 +1,10 @@
 """The named recipes: the papers' values, and where each comes from."""
 
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from residua.arch import names
@@ -122,3 +127,203 @@ def test_a_nets_default_is_its_papers_recipe(net: str, recipe: str):
 def test_every_named_net_has_a_recipe():
     """No paper of the listed nets lacks one."""
     assert all(presets.default(names.entry(name)).name in RECIPES for name in names.names())
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a section of the fact sheet says of some recipes, and the values that this means."""
+
+    recipes: str
+    section: int
+    quote: str
+    values: dict[str, Any]
+
+
+SGD = {"optim.lr": 0.1, "optim.momentum": 0.9, "optim.weight_decay": 1e-4}
+NESTEROV = {**SGD, "optim.nesterov": True, "optim.decay_norms": True}
+CROP_FLIP = {"augment.pad": 4, "augment.flip": True}
+PLAIN = {"augment.pad": 0, "augment.flip": False, "augment.padding": "zeros"}
+
+
+def epochs(length: float, at: tuple[float, ...], factor: float = 0.1) -> dict[str, Any]:
+    """Return the values of a run of so many epochs and its schedule."""
+    return {
+        "budget.length": length,
+        "budget.unit": "epochs",
+        "schedule.at": at,
+        "schedule.factor": factor,
+    }
+
+
+# A later line overrules an earlier one.
+FACTS = [
+    Said(
+        "he2015 he2016",
+        1,
+        "lr 0.1, ÷10 at 32k and 48k, stop 64k iterations",
+        {**epochs(64_000, (32_000, 48_000)), "budget.unit": "iterations", "optim.lr": 0.1},
+    ),
+    Said(
+        "he2015 he2016", 1, "batch 128 (2 GPUs); wd 1e-4; momentum 0.9", SGD | {"batch_size": 128}
+    ),
+    Said("he2015 he2016", 1, "Caffe plain momentum", {"optim.nesterov": False}),
+    Said("he2015", 1, "per-pixel mean subtraction, no std", {"normalise": "per_pixel_mean"}),
+    Said("he2015 he2016", 1, "pad 4 + random 32 crop + flip", CROP_FLIP),
+    Said(
+        "he2015",
+        1,
+        "n=18 only: lr 0.01 until train err <80 %",
+        {
+            "warm_up.lr": 0.01,
+            "warm_up.below_error": 80,
+            "warm_up.iterations": None,
+            "warm_up.min_depth": 110,
+        },
+    ),
+    Said(
+        "he2016",
+        2,
+        "0.01 warm-up for first 400 it in all CIFAR runs",
+        {
+            "warm_up.lr": 0.01,
+            "warm_up.iterations": 400,
+            "warm_up.below_error": None,
+            "warm_up.min_depth": 0,
+        },
+    ),
+    Said("he2016", 2, "batch 128; translation+flip only", {"batch_size": 128, **CROP_FLIP}),
+    Said("he2016", 1, "fb.resnet: per-channel mean/std", {"normalise": "mean_std"}),
+    Said(
+        "huang2016 huang2016-1202 huang2016-svhn",
+        3,
+        "500 epochs, lr 0.1 ÷10 at 250 & 375",
+        epochs(500, (250, 375)),
+    ),
+    Said(
+        "huang2016 huang2016-1202 huang2016-svhn",
+        3,
+        "batch 128, wd 1e-4, Nesterov 0.9, dampening 0",
+        NESTEROV | {"batch_size": 128},
+    ),
+    Said(
+        "huang2016 huang2016-1202 huang2016-svhn",
+        3,
+        "per-pixel mean, one global std; zero-fill ±4 shift",
+        CROP_FLIP | {"normalise": "per_pixel_mean_global_std", "augment.padding": "zeros"},
+    ),
+    Said("huang2016-svhn", 3, "SVHN 50 ep, drops 30/35", epochs(50, (30, 35)) | PLAIN),
+    Said(
+        "huang2016-1202",
+        3,
+        "1202: 300 epochs, lr 0.01 first 10 epochs, drops 150/225",
+        epochs(300, (150, 225))
+        | {
+            "warm_up.lr": 0.01,
+            "warm_up.iterations": 10 * (45_000 // 128),
+            "warm_up.below_error": None,
+            "warm_up.min_depth": 0,
+            "warm_up.window": 100,
+        },
+    ),
+    Said(
+        "zagoruyko2016 zagoruyko2016-zca zagoruyko2016-svhn",
+        4,
+        "SGD Nesterov 0.9, dampening 0, lr 0.1 ×0.2 at 60/120/160, 200 epochs, wd 5e-4, batch 128",
+        NESTEROV
+        | epochs(200, (60, 120, 160), 0.2)
+        | {"optim.weight_decay": 5e-4, "batch_size": 128},
+    ),
+    Said(
+        "zagoruyko2016 zagoruyko2016-zca zagoruyko2016-svhn",
+        4,
+        "flip + 4-px reflection pad crop",
+        CROP_FLIP | {"augment.padding": "reflect"},
+    ),
+    Said("zagoruyko2016", 4, "Table 5 (mean/std, no dropout", {"normalise": "mean_std"}),
+    Said("zagoruyko2016-zca", 4, "ZCA (Goodfellow/pylearn2) default", {"normalise": "zca"}),
+    Said(
+        "zagoruyko2016-svhn",
+        4,
+        "SVHN lr 0.01 ×0.1 at 80/120 of 160",
+        epochs(160, (80, 120)) | PLAIN | {"optim.lr": 0.01, "normalise": "divide"},
+    ),
+    Said(
+        "huang2017 huang2017-plain huang2017-svhn",
+        5,
+        "300 epochs (SVHN 40), batch 64, lr 0.1 ÷10 at 50 %/75 %, wd 1e-4 (all params in code), "
+        "Nesterov 0.9 no dampening",
+        NESTEROV | epochs(300, (150, 225)) | {"batch_size": 64},
+    ),
+    Said("huang2017 huang2017-plain", 5, "channel mean/std", {"normalise": "mean_std"}),
+    Said("huang2017", 5, "C10+ | C100 | C100+", CROP_FLIP),
+    Said("huang2017-plain huang2017-svhn", 5, "Dropout 0.2 only without augmentation", PLAIN),
+    Said(
+        "huang2017-svhn",
+        5,
+        "300 epochs (SVHN 40)",
+        epochs(40, (20, 30)) | {"normalise": "divide"},
+    ),
+    Said(
+        "han2017 han2017-c100",
+        6,
+        "300 epochs, drops 150/225 (×0.1), batch 128, wd 1e-4, Nesterov 0.9",
+        NESTEROV | epochs(300, (150, 225)) | {"batch_size": 128},
+    ),
+    Said("han2017", 6, "lr 0.1 (C10) / 0.5 (C100)", {"optim.lr": 0.1}),
+    Said("han2017-c100", 6, "lr 0.1 (C10) / 0.5 (C100)", {"optim.lr": 0.5}),
+    Said(
+        "han2017 han2017-c100",
+        6,
+        "pad4+crop+flip, mean/std",
+        CROP_FLIP | {"normalise": "mean_std"},
+    ),
+    Said(
+        "he2015-imagenet",
+        1,
+        "batch 256, lr 0.1 ÷10 on plateau, ≤60e4 it, wd 1e-4, mom 0.9",
+        SGD | {"batch_size": 256, "schedule.factor": 0.1, "optim.nesterov": False},
+    ),
+    # In its stead parts of random size are cropped, without padding, as the recipe says.
+    Said("he2015-imagenet", 1, "shorter side ∈[256,480]", PLAIN | {"augment.flip": True}),
+    Said("he2015-imagenet", 5, "90 epochs, batch 256, drops 30/60", epochs(90, (30, 60))),
+]
+
+
+def said(recipe: str) -> dict[str, Any]:
+    """Return every value that the facts give a recipe."""
+    values: dict[str, Any] = {}
+    for fact in FACTS:
+        if recipe in fact.recipes.split():
+            values |= fact.values
+    return values
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_has_the_values_of_the_facts(name: str):
+    """Each value that the papers or their code state, as the fact sheet has it."""
+    leaves = presets.leaves(presets.get(name))
+    expected = said(name)
+    assert expected == {path: leaves[path] for path in expected}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_the_facts_do_not_say_is_marked_as_ours(name: str):
+    """Every other value of a recipe is unstated or not used, and says so where it is shown."""
+    rows = {row.path: row.source for row in presets.explained(presets.get(name))}
+    ours = {
+        path
+        for path, source in rows.items()
+        if source.startswith("unstated; ") or source == "not used by the source"
+    }
+    assert set() == rows.keys() - ours - said(name).keys()
+
+
+def test_the_fact_sheet_says_so():
+    """Each quotation stands in its section, but for signs of emphasis."""
+    sheet = Path(__file__).parents[3] / "shared" / "facts" / "FACTS.md"
+    if not sheet.is_file():
+        pytest.skip(f"no fact sheet at {sheet}")
+    text = sheet.read_text(encoding="utf-8").replace("*", "")
+    sections = dict(re.findall(r"^## (\d+)\. (.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
+    missing = [fact.quote for fact in FACTS if fact.quote not in sections[str(fact.section)]]
+    assert [] == missing

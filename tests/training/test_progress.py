@@ -10,7 +10,7 @@ from rich.console import Console
 
 from residua.runs.records import Metrics
 from residua.training import progress
-from residua.training.progress import Bar, Lines, Watcher, watcher
+from residua.training.progress import Bar, Lines, Quiet, Watcher, watcher
 
 METRICS = Metrics(
     epoch=2,
@@ -142,6 +142,29 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         watch.say("hello")
     assert "hello" in terminal.getvalue()
     assert ("", "") == capsys.readouterr()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_quiet_watcher_warns_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, terminal: bool
+):
+    """No steps, epochs or notes are shown, on a terminal or elsewhere; warnings are."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    with watcher(quiet=True) as watch:
+        assert isinstance(watch, Quiet)
+        watch.say("going on from step 3")
+        watch.start(step=0, num_steps=4, steps_per_epoch=2)
+        watch.step(1, train_error=1.0, images_per_second=1.0)
+        watch.epoch(METRICS)
+        assert ("", "") == capsys.readouterr()
+        watch.warn("the checkpoint is damaged")
+    assert ("", "the checkpoint is damaged\n") == capsys.readouterr()
+
+
+def test_others_show_warnings_among_the_rest(capsys: pytest.CaptureFixture[str]):
+    """A warning is a line like others."""
+    Lines().warn("the checkpoint is damaged")
+    assert ("", "the checkpoint is damaged\n") == capsys.readouterr()
 
 
 def test_the_plain_watcher_is_silent(capsys: pytest.CaptureFixture[str]):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import click
 
 from residua import __version__
-from residua.cli import data, interop, nets, recipes, training
+from residua.cli import data, export, interop, nets, prediction, recipes, training
 from residua.errors import RunError, Stopped, UsageError
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# How torch tells that memory is short: CUDA, the CPU, C++, CUDA's libraries.
+NO_MEMORY = ("out of memory", "DefaultCPUAllocator", "bad_alloc", "_ALLOC_FAILED")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,7 +24,8 @@ def cli() -> None:
 
 for verb in (
     *(nets.list_, nets.show, recipes.recipes),
-    *(training.train, training.evaluate, interop.import_, data.data),
+    *(training.train, training.evaluate, prediction.predict),
+    *(interop.import_, export.export, data.data),
 ):
     cli.add_command(verb)
 
@@ -36,11 +42,21 @@ def main() -> None:
         _fail(str(error), status=1)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror or error}", status=1)
+        what_to_do = "\nmake room there; a run goes on with --resume" if error.errno in FULL else ""
+        _fail(f"{place}{error.strerror or error}{what_to_do}", status=1)
     except Stopped as stop:
         _fail(str(stop), status=128 + stop.signal)
     except (KeyboardInterrupt, click.Abort):
         _fail("stopped; --resume goes on from the last checkpoint", status=130)
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or any(sign in str(error) for sign in NO_MEMORY)):
+            raise
+        reason = str(error).partition("\n")[0].rpartition("CPUAllocator: ")[2][:200]
+        _fail(
+            f"out of memory ({reason or type(error).__name__})\n"
+            f"lower recipe.batch_size (--set recipe.batch_size=32), or take a smaller net",
+            status=1,
+        )
 
 
 def _fail(message: str, *, status: int) -> None:

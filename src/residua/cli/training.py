@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -14,8 +15,11 @@ from residua.cli.options import as_json, data_dir, print_json
 from residua.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from residua.data.images import DataSet, Images
-    from residua.runs.config import Run
+    from residua.data.listing import Files
+    from residua.runs.config import DataChoice, Run
     from residua.runs.records import RunDirectory
     from residua.training.progress import Watcher
     from residua.training.recipes import Recipe
@@ -43,6 +47,8 @@ MOST_SEED = 2**63 - 1  # what torch's generators take
 @click.option("--out", type=click.Path(path_type=Path), help="The run's directory.")
 @click.option("--resume", is_flag=True, help="Go on with the unfinished run in --out.")
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="recipe.… or data.…")
+@click.option("--tensorboard", is_flag=True, help="Write event files into the run's directory.")
+@click.option("--quiet", is_flag=True, help="Show nothing but warnings and the result.")
 @as_json
 def train(
     *,
@@ -54,6 +60,8 @@ def train(
     devices: int | None,
     out: Path | None,
     resume: bool,
+    tensorboard: bool,
+    quiet: bool,
     as_json: bool,
     **how: Any,  # noqa: ANN401 - the options of _run
 ) -> None:
@@ -62,19 +70,21 @@ def train(
 
     recipe = _recipe(name, how.pop("recipe_name"), how.pop("epochs"))
     launch.split_up(devices)
-    # These import torch, which a process that only watches its ranks can do without.
-    from residua.data import sets
+    # It imports torch, which a process that only watches its ranks can do without.
     from residua.training.runtime import start
 
+    shown = _shown(tensorboard=tensorboard, quiet=quiet)
     runtime = start(devices)
+    of = partial(_run, name, recipe=recipe, seed=seed, **how)
     with runtime.ranks.in_turn():
-        data = sets.load(data_name, data_dir)
-    run = _run(name, data, recipe, seed=seed, **how)
+        run, data = _with_data(of, data_name, data_dir, quiet=quiet)
     out = out or Path("runs") / run.slug
     runs = {out / f"s{each}": replace(run, seed=each) for each in range(seed, seed + seeds)}
     if seeds == 1:
         runs = {out: run}
-    records = [_train(each, data, at, runtime, resume=resume) for at, each in runs.items()]
+    records = [
+        _train(each, data, at, runtime, resume=resume, shown=shown) for at, each in runs.items()
+    ]
     if runtime.ranks.first:
         _show(records, out, as_json=as_json)
 
@@ -84,35 +94,59 @@ def train(
 @click.option("--data", "data_name", required=True, help="The data set: cifar10, digits, …")
 @data_dir
 @click.option("--split", type=click.Choice(["test", "val"]), default="test", show_default=True)
+@click.option(
+    "--views",
+    type=click.Choice(["plain", "flip", "crops"]),
+    default="plain",
+    show_default=True,
+    help="Average over an image and its mirror image, or over ten crops.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16"]),
+    default="fp32",
+    show_default=True,
+    help="bf16 is faster, and compared with fp32.",
+)
 @as_json
 def evaluate(
-    *, path: Path, data_name: str, data_dir: Path | None, split: str, as_json: bool
+    *,
+    path: Path,
+    data_name: str,
+    data_dir: Path | None,
+    split: str,
+    views: str,
+    precision: Literal["fp32", "bf16"],
+    as_json: bool,
 ) -> None:
     """Measure the error of a run directory or weights file."""
     from residua import tables, weights
     from residua.data import sets
-    from residua.data.normalise import Normalisation
+    from residua.training.evaluate import VIEWS
     from residua.training.evaluate import evaluate as measure
 
     net = weights.load(path)
-    data = sets.load(data_name, data_dir)
+    meta = net.meta
+    assert meta is not None, "weights.load attaches it"
+    data = sets.load(data_name, data_dir, image_size=meta.image_size)
     if len(data.classes) != net.spec.num_classes:
         raise UsageError(
             f"{path} tells {net.spec.num_classes} classes apart, {data.name} has "
             f"{len(data.classes)}"
         )
     images = data.test if split == "test" else _validation(path, data)
-    meta = net.meta
-    assert meta is not None, "weights.load attaches it"
-    found = measure(net, images, Normalisation(meta.mean, meta.std))
-    result = {**dataclasses.asdict(found), "split": split}
+    how = partial(measure, net, images, weights.normalisation(meta), views=VIEWS[views])
+    found = how(precision=precision)
+    result = {**dataclasses.asdict(found), "split": split, "views": views}
+    if precision != "fp32":
+        result["error_difference"] = found.error - how().error
     if as_json:
         print_json(result)
     else:
         tables.print_evaluation(result, net=meta.net, data=data.name)
 
 
-def _validation(path: Path, data: DataSet) -> Images:
+def _validation(path: Path, data: DataSet) -> Images | Files:
     """The images that a run did not train on: its own split's, for a weights file the usual one."""
     from residua.data import sets
     from residua.runs.records import RunDirectory
@@ -130,20 +164,48 @@ def _recipe(net: str, name: str | None, epochs: float | None) -> Recipe:
     return recipe if epochs is None else recipes.rescaled(recipe, epochs)
 
 
+def _with_data(
+    of: Callable[[DataChoice], Run], name: str, directory: Path | None, *, quiet: bool
+) -> tuple[Run, DataSet]:
+    """A run and what it sees: how many images validate, if nobody says, is known only then."""
+    from residua.data import sets
+    from residua.runs.config import DataChoice
+
+    usual = DataChoice(name=name, val_size=0, image_size=sets.default_size(name))
+    size = of(usual).data.image_size
+    say = (lambda _line: None) if quiet else partial(click.echo, err=True)
+    data = sets.load(name, directory, image_size=size, say=say)
+    return of(replace(usual, val_size=data.val_size)), data
+
+
 def _run(
     net: str,
-    data: DataSet,
+    data: DataChoice,
     recipe: Recipe,
     *,
     seed: int,
     precision: str | None,
     settings: tuple[str, ...],
 ) -> Run:
-    from residua.runs.config import DataChoice, Run, override
+    from residua.runs.config import Run, override
 
-    choice = DataChoice(name=data.name, val_size=data.val_size)
     chosen = (f"recipe.precision={precision}",) if precision else ()
-    return override(Run(net=net, data=choice, recipe=recipe, seed=seed), (*chosen, *settings))
+    return override(Run(net=net, data=data, recipe=recipe, seed=seed), (*chosen, *settings))
+
+
+def _shown(*, tensorboard: bool, quiet: bool) -> Callable[[RunDirectory], Watcher]:
+    """What shows a run, once it has its directory."""
+    from residua.training.progress import watcher
+
+    if not tensorboard:
+        return lambda _directory: watcher(quiet=quiet)
+    try:
+        from residua.training.event_files import Events
+    except ImportError:
+        raise UsageError(
+            "--tensorboard needs a package: pip install 'residua[tensorboard]'"
+        ) from None
+    return lambda directory: Events(directory, watcher(quiet=quiet))
 
 
 def _show(records: list[dict[str, Any]], out: Path, *, as_json: bool) -> None:
@@ -160,20 +222,29 @@ def _show(records: list[dict[str, Any]], out: Path, *, as_json: bool) -> None:
         tables.print_record(result, RunDirectory(out))
 
 
-def _train(run: Run, data: DataSet, out: Path, runtime: Runtime, *, resume: bool) -> dict[str, Any]:
+def _train(
+    run: Run,
+    data: DataSet,
+    out: Path,
+    runtime: Runtime,
+    *,
+    resume: bool,
+    shown: Callable[[RunDirectory], Watcher],
+) -> dict[str, Any]:
     """Train one run into its directory, unless it has finished there before."""
     from residua.training.train import entered, prepare
     from residua.training.train import train as train_run
 
     state = prepare(run, data, runtime)
-    with entered(out, run, runtime, resume=resume) as (directory, watch):
+    with entered(out, run, runtime, resume=resume, shown=shown) as (directory, watch):
         record = directory.record()
         if record is not None:
             watch.say(f"{out} holds this run, finished: nothing to do")
-            return record
-        watch.say(_announcement(run, data, runtime))
-        record = dataclasses.asdict(train_run(state, data, directory, watch))
-        if runtime.ranks.first:
+        else:
+            watch.say(_announcement(run, data, runtime))
+            record = dataclasses.asdict(train_run(state, data, directory, watch))
+        # A process that was killed may have left a record without them.
+        if runtime.ranks.first and not directory.curves.exists():
             _draw(record, directory, watch)
     return record
 
@@ -193,4 +264,4 @@ def _draw(record: dict[str, Any], directory: RunDirectory, watch: Watcher) -> No
     try:
         learning_curves(record, directory.metrics(), directory.curves)
     except ImportError:
-        watch.say("curves.png was not drawn: pip install 'residua[plots]'")
+        watch.warn("curves.png was not drawn: pip install 'residua[plots]'")

@@ -35,11 +35,18 @@ def pad_and_crop(
 
     Source: he2015 §4.2 (zeros); zagoruyko2016 §3 (reflection).
     """
-    n, _, h, w = x.shape
-    corners = torch.randint(2 * pad + 1, (2, n), generator=generator).to(x.device)
+    n, c, h, w = x.shape
+    tops, lefts = torch.randint(2 * pad + 1, (2, n), generator=generator).to(x.device)
     padded = functional.pad(x, (pad,) * 4, mode="constant" if mode == "zeros" else mode)
-    crops = padded.unfold(2, h, 1).unfold(3, w, 1)
-    return crops[torch.arange(n, device=x.device), :, corners[0], corners[1]]
+    # Channels last, a row of a crop lies together: it is copied as one piece.
+    pixels = padded.permute(0, 2, 3, 1).contiguous()
+    high, wide = pixels.shape[1:3]
+    rows = pixels.as_strided((n * high * wide - w + 1, w * c), (c, 1))
+    images = torch.arange(n, device=x.device)[:, None]
+    below = torch.arange(h, device=x.device)
+    starts = (images * high + tops[:, None] + below) * wide + lefts[:, None]
+    crops = rows.index_select(0, starts.flatten()).view(n, h, w, c).permute(0, 3, 1, 2)
+    return crops.contiguous(memory_format=_order(x))
 
 
 def flip(x: Float[Tensor, "n c h w"], *, generator: torch.Generator) -> Float[Tensor, "n c h w"]:
@@ -49,4 +56,15 @@ def flip(x: Float[Tensor, "n c h w"], *, generator: torch.Generator) -> Float[Te
 
 def mirror(x: Float[Tensor, "n c h w"], which: Bool[Tensor, "n"]) -> Float[Tensor, "n c h w"]:
     """Mirror the chosen images left to right."""
-    return torch.where(which[:, None, None, None], x.flip(3), x)
+    if x.device.type != "cpu":  # where counting the chosen would make the host wait
+        return torch.where(which[:, None, None, None], x.flip(3), x)
+    # Copying whole images takes a third of the time of choosing value by value.
+    pixels = x.permute(0, 2, 3, 1).contiguous()
+    chosen = which.nonzero().flatten()
+    mirrored = pixels.index_select(0, chosen).flip(2)
+    result = pixels.index_copy(0, chosen, mirrored).permute(0, 3, 1, 2)
+    return result.contiguous(memory_format=_order(x))
+
+
+def _order(x: Tensor) -> torch.memory_format:
+    return torch.contiguous_format if x.is_contiguous() else torch.channels_last

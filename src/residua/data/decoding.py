@@ -2,8 +2,8 @@
 
 import io
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -27,17 +27,29 @@ def guarded() -> Iterator[None]:
         yield
 
 
-def picture(source: Path | io.BytesIO, *, formats: tuple[str, ...] = FORMATS) -> Image.Image:
-    """Return the first frame of an image file in RGB, turned as its EXIF orientation says.
+def picture(
+    source: Path | io.BytesIO | Image.Image,
+    *,
+    formats: tuple[str, ...] = FORMATS,
+    look: Callable[[Image.Image], object] = lambda _image: None,
+) -> Image.Image:
+    """Return the first frame of an image in RGB, turned as its EXIF orientation says.
 
     Transparent parts are laid on white; 16-bit grey keeps its upper eight bits.
+
+    Args:
+        source: An image file, or one that pillow has opened.
+        formats: Which a file may have.
+        look: Is shown the image as it is, before its pixels are decoded; it may refuse it.
 
     Raises:
         ContentError: If it is no whole image of one of the formats, or has more pixels than
             pillow's guard against decompression bombs allows.
     """
     try:
-        with Image.open(source, formats=formats) as image:
+        opened = isinstance(source, Image.Image)
+        with nullcontext(source) if opened else Image.open(source, formats=formats) as image:
+            look(image)
             return _rgb(ImageOps.exif_transpose(image))
     except ContentError:
         raise

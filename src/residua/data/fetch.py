@@ -4,7 +4,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from residua.data import cifar, sets, svhn
+from residua.data import cifar, listing, sets, svhn
 from residua.data.download import SourceError, download
 from residua.data.files import Place, Say, digest
 from residua.errors import RunError
@@ -23,7 +23,8 @@ def check(name: str, directory: Path | None = None) -> list[Checked]:
     """Compare the files of a data set with their published checksums.
 
     The files are those that would be read or, where there are none, those that would be fetched.
-    Those of a ``folder:PATH`` have no checksum; they are right if they can be decoded.
+    Those of a ``folder:PATH`` or ``imagenet:PATH`` have no checksum; they are right if they can be
+    decoded.
 
     Args:
         name: A data set's name, as for `sets.load`; one that needs no file has none to check.
@@ -35,15 +36,15 @@ def check(name: str, directory: Path | None = None) -> list[Checked]:
     """
     sets.check_name(name)
     directory = directory or sets.default_directory()
-    if name.startswith(sets.FOLDER):
-        return _check_folder(sets.folder_path(name))
+    if name.startswith((sets.FOLDER, sets.IMAGENET)):
+        return _check_folder(name)
     return [_checked(place, directory) for place in _places(name, directory)]
 
 
 def get(name: str, directory: Path | None = None, *, say: Say) -> list[Checked]:
     """Fetch what a data set lacks, and return the result of `check`, in which all is right.
 
-    For a ``folder:PATH`` there is nothing to fetch, be it right or not.
+    For a ``folder:PATH`` or ``imagenet:PATH`` there is nothing to fetch, be it right or not.
 
     Args:
         name: A data set's name.
@@ -57,7 +58,7 @@ def get(name: str, directory: Path | None = None, *, say: Say) -> list[Checked]:
     """
     directory = directory or sets.default_directory()
     checked = check(name, directory)
-    if name.startswith(sets.FOLDER) or all(file.ok for file in checked):
+    if name.startswith((sets.FOLDER, sets.IMAGENET)) or all(file.ok for file in checked):
         say(f"{name}: nothing to fetch")
         return checked
     forms = _forms(name, directory)
@@ -113,10 +114,12 @@ def _checked(place: Place, directory: Path) -> Checked:
     return Checked(name, md5, ok=right == place.file.checksum)
 
 
-def _check_folder(root: Path) -> list[Checked]:
-    folders = sets.import_folders()
+def _check_folder(name: str) -> list[Checked]:
+    folders, root = sets.import_room("folders"), sets.folder_path(name)
+    in_two = name.startswith(sets.IMAGENET)
+    parts = listing.pair(root, "train", "val") if in_two else listing.train_and_test(root)
     return [
         Checked(path.relative_to(root).as_posix(), digest(path, "MD5"), ok=ok)
-        for part in folders.train_and_test(root)
+        for part in parts
         for path, ok in folders.readable(part)
     ]

@@ -6,6 +6,7 @@ whole, from random numbers of that step.
 
 import math
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Iterator
 from multiprocessing.context import BaseContext
@@ -20,25 +21,43 @@ from torch.utils.data import DataLoader, Dataset
 
 from residua.data import augment
 from residua.data.decoding import guarded
-from residua.data.folders import Listing, opened, pair, square
+from residua.data.folders import opened, square
+from residua.data.images import DataSet, room
+from residua.data.listing import Files, pair
 from residua.data.loaders import Batch
+from residua.data.normalise import Normalisation, normaliser
 from residua.errors import RunError, UsageError
 
-# Of the ILSVRC 2012 training images.  Source: fb.resnet.torch.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
 NUM_TRIES = 10
+MOST_WORKERS = 16  # each keeps two batches ready
+BLEED = 1 / 16  # of a side, at each end: evaluation's crop of 224 out of 256
+HELD_BACK = 100  # one training image in so many validates, as is common for ImageNet
 
-Decoded = tuple[UInt8[Tensor, "n s s 3"], Int64[Tensor, "n"]]
+Decoded = tuple[UInt8[Tensor, "m 3 s s"], Int64[Tensor, "n"]]
 
 
-def read(root: Path) -> tuple[Listing, Listing]:
-    """Return the training and validation images of a folder with ``train`` and ``val`` in it.
+def read(name: str, root: Path, *, image_size: int) -> DataSet:
+    """Return the images of a folder with ``train`` and ``val`` in it; the latter test.
+
+    Args:
+        name: The data set's name.
+        root: The folder; ``train`` and ``val`` have one sub-folder a class.
+        image_size: Width and height to which the images are brought.
 
     Raises:
         RunError: If the folder is not as it should be.
+        UsageError: If the size is impossible.
     """
-    return pair(root, "train", "val")
+    if image_size < 1:
+        raise UsageError(f"an image size of {image_size} is impossible: it is at least 1")
+    train, test = (Files(part, image_size, _num_workers()) for part in pair(root, "train", "val"))
+    return DataSet(
+        name=name,
+        classes=train.listing.classes,
+        train=train,
+        test=test,
+        val_size=len(train) // HELD_BACK,
+    )
 
 
 class FolderBatches:
@@ -52,9 +71,10 @@ class FolderBatches:
         files: The training images.
         batch_size: Images in a batch.
         seed: The run's seed.
-        num_workers: Processes that decode; with 0, whoever asks for a batch does.
+        normalisation: What is done to them first.
+        flip: Whether they are mirrored.
         device: Where the batches are normalised.
-        image_size: Width and height of the images.
+        part: Which images of each batch are decoded; the others are left blank. By default all.
 
     Raises:
         UsageError: If the images do not fill one batch.
@@ -62,25 +82,29 @@ class FolderBatches:
 
     def __init__(  # noqa: PLR0913 - each is a value of the recipe's or the runtime's, given by name
         self,
-        files: Listing,
+        files: Files,
         *,
         batch_size: int,
         seed: int,
-        num_workers: int,
+        normalisation: Normalisation,
+        flip: bool,
         device: torch.device | str,
-        image_size: int = 224,
+        part: slice = slice(None),
     ) -> None:
-        if len(files.names) < batch_size:
+        if len(files) < batch_size:
             raise UsageError(
-                f"{len(files.names)} training images do not fill one batch of {batch_size}: lower "
+                f"{len(files)} training images do not fill one batch of {batch_size}: lower "
                 f"recipe.batch_size"
             )
         self.seed = seed
-        self.num_workers = num_workers
-        self.device = torch.device(device)
-        self.steps_per_epoch = len(files.names) // batch_size
-        self._parts = _RandomParts(files, batch_size, seed, image_size)
-        self._coming: Iterator[Batch] = iter(())
+        self.flip = flip
+        self.part = part
+        self.steps_per_epoch = len(files) // batch_size
+        self._num_workers = files.num_workers
+        self._pixels = room(batch_size, 3, files.image_size, files.image_size).zero_().to(device)
+        self._normalise = normaliser(normalisation, like=self._pixels)
+        self._parts = _RandomParts(files, batch_size, seed, part)
+        self._coming: Iterator[Decoded] = iter(())
         self._next = -1
 
     def batch(self, step: int) -> Batch:
@@ -92,72 +116,77 @@ class FolderBatches:
             RunError: If a file is no image, or a worker dies.
         """
         if step != self._next:
-            steps = range(step, sys.maxsize)
-            self._coming = _batches(self._parts, steps, self.num_workers, self.device)
-        x, y = next(self._coming)
+            self._coming = _decoded(self._parts, range(step, sys.maxsize), self._num_workers)
+        pixels, labels = next(self._coming)
         self._next = step + 1
-        return augment.flip(x, generator=augment.generator_for(self.seed, step, "flip")), y
+        self._pixels[self.part] = pixels.to(self._pixels.device)
+        x = self._normalise(self._pixels)
+        if self.flip:
+            x = augment.flip(x, generator=augment.generator_for(self.seed, step, "flip"))
+        return x, labels.to(x.device)
 
 
-def evaluation_batches(
-    files: Listing,
-    *,
-    batch_size: int,
-    num_workers: int,
-    device: torch.device | str,
-    image_size: int = 224,
-) -> Iterator[Batch]:
+def middles(files: Files, *, batch_size: int, turn: slice) -> Iterator[Decoded]:
     """Yield every image once, in order: a square in its middle, 7/8 as long as its shorter side.
 
     At 224 pixels that is the usual crop out of an image whose shorter side is scaled to 256.
 
+    Args:
+        files: The images.
+        batch_size: Images in a batch; the last may have fewer.
+        turn: Which of the batches are decoded at all.
+
     Raises:
         RunError: If a file is no image, or a worker dies.
     """
-    steps = range(math.ceil(len(files.names) / batch_size))
-    parts = _MiddleParts(files, batch_size, image_size)
-    return _batches(parts, steps, num_workers, torch.device(device))
+    steps = range(math.ceil(len(files) / batch_size))[turn]
+    return _decoded(_MiddleParts(files, batch_size), steps, files.num_workers)
 
 
 class _RandomParts(Dataset[Decoded | RunError]):
-    """The decoded training images of each step, or why there are none."""
+    """The decoded training images of each step's part, or why there are none."""
 
-    def __init__(self, files: Listing, batch_size: int, seed: int, image_size: int) -> None:
-        self.files, self.batch_size, self.seed = files, batch_size, seed
-        self.image_size = image_size
+    def __init__(self, files: Files, batch_size: int, seed: int, part: slice) -> None:
+        self.files, self.batch_size, self.seed, self.part = files, batch_size, seed, part
         self.epoch, self.order = -1, torch.empty(0, dtype=torch.int64)
 
     def __getitem__(self, step: int) -> Decoded | RunError:
-        num_images = len(self.files.names)
-        epoch, position = divmod(step, num_images // self.batch_size)
+        epoch, position = divmod(step, len(self.files) // self.batch_size)
         if epoch != self.epoch:
             generator = augment.generator_for(self.seed, epoch, "order")
-            self.epoch, self.order = epoch, torch.randperm(num_images, generator=generator)
+            self.epoch, self.order = epoch, torch.randperm(len(self.files), generator=generator)
         chosen = self.order[position * self.batch_size :][: self.batch_size]
         generator = augment.generator_for(self.seed, step, "crop")
-        draws = torch.rand(self.batch_size, NUM_TRIES, 4, generator=generator).tolist()
+        draws = torch.rand(self.batch_size, NUM_TRIES, 4, generator=generator)[self.part]
+        size = self.files.image_size
 
-        def part(image: Image.Image) -> np.ndarray:
-            box = random_box(image.width, image.height, draws.pop())
+        def part(image: Image.Image, draw: list[list[float]]) -> np.ndarray:
+            box = random_box(image.width, image.height, draw)
             if box is None:
-                return square(image, self.image_size)
-            size = (self.image_size, self.image_size)
-            return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box))
+                return square(image, size)
+            return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box))
 
-        return _decoded(self.files, chosen.tolist(), part)
+        parts = iter(draws.tolist())
+        decoded = _opened(
+            self.files.take(chosen[self.part]), lambda image: part(image, next(parts))
+        )
+        return (
+            decoded if isinstance(decoded, RunError) else (decoded, self.files.take(chosen).labels)
+        )
 
 
 class _MiddleParts(Dataset[Decoded | RunError]):
     """The decoded images of each step of an evaluation, or why there are none."""
 
-    def __init__(self, files: Listing, batch_size: int, image_size: int) -> None:
-        self.files, self.batch_size, self.image_size = files, batch_size, image_size
+    def __init__(self, files: Files, batch_size: int) -> None:
+        self.files, self.batch_size = files, batch_size
 
     def __getitem__(self, step: int) -> Decoded | RunError:
-        chosen = range(len(self.files.names))[step * self.batch_size :][: self.batch_size]
-        return _decoded(
-            self.files, list(chosen), lambda image: square(image, self.image_size, bleed=1 / 16)
-        )
+        chosen = torch.arange(len(self.files))[step * self.batch_size :][: self.batch_size]
+        files = self.files.take(chosen)
+        size = files.image_size
+        decoded = _opened(files, lambda image: square(image, size, bleed=BLEED))
+        return decoded if isinstance(decoded, RunError) else (decoded, files.labels)
 
 
 def random_box(
@@ -180,17 +209,24 @@ def random_box(
     return None
 
 
-def _decoded(
-    files: Listing, chosen: list[int], part: Callable[[Image.Image], np.ndarray]
-) -> Decoded | RunError:
-    """Return part of each chosen image; errors too, as they lose their shape between processes."""
+def _opened(
+    files: Files, part: Callable[[Image.Image], np.ndarray]
+) -> UInt8[Tensor, "n 3 s s"] | RunError:
+    """Return part of each image; errors too, as they lose their shape between processes."""
+    root, names = files.listing.root, files.listing.names
     try:
         with guarded():
-            arrays = [part(opened(files.root / files.names[index])) for index in chosen]
+            arrays = [part(opened(root / name)) for name in names]
     except RunError as error:
         return error
-    labels = torch.tensor([files.labels[index] for index in chosen])
-    return torch.from_numpy(np.stack(arrays)), labels
+    return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
+
+
+def _num_workers() -> int:
+    """Return as many as there are cores for each of the ranks on this machine."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    ranks = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(MOST_WORKERS, (cores or 1) // ranks))
 
 
 def _process_context() -> BaseContext:
@@ -202,26 +238,23 @@ def _process_context() -> BaseContext:
     return context
 
 
-def _batches(
-    parts: Dataset[Decoded | RunError], steps: range, num_workers: int, device: torch.device
-) -> Iterator[Batch]:
+def _decoded(
+    parts: Dataset[Decoded | RunError], steps: range, num_workers: int
+) -> Iterator[Decoded]:
     loader = DataLoader(
         parts,
         batch_size=None,
         sampler=steps,
         num_workers=num_workers,
         multiprocessing_context=_process_context() if num_workers else None,
-        pin_memory=device.type == "cuda",
+        pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),  # or it would draw from the net's
     )
-    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (MEAN, STD))
     try:
         for decoded in loader:
             if isinstance(decoded, RunError):
                 raise decoded
-            pixels, labels = decoded
-            x = pixels.to(device).permute(0, 3, 1, 2).float().div_(255).sub_(mean).div_(std)
-            yield x, labels.to(device)
+            yield decoded
     except RunError:
         raise
     except (RuntimeError, OSError, EOFError) as error:  # the last two, if it died while sending

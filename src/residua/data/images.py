@@ -8,6 +8,7 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from residua.data.files import ContentError
+from residua.data.listing import Files
 from residua.errors import RunError
 
 
@@ -21,6 +22,11 @@ class Images:
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.labels)
+
+    @property
+    def image_size(self) -> int:
+        """Width and height."""
+        return self.pixels.shape[-1]
 
     def parts(self, sizes: list[int]) -> list["Images"]:
         """Return these images cut into parts of these sizes: views, not copies."""
@@ -63,8 +69,8 @@ class DataSet:
 
     name: str
     classes: tuple[str, ...]
-    train: Images
-    test: Images
+    train: Images | Files
+    test: Images | Files
     val_size: int
 
 

@@ -1,9 +1,10 @@
 """Data sets by name, and the fixed split of their training images."""
 
 import difflib
+import importlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -16,22 +17,23 @@ from torch.nn import functional
 from residua.data import cifar, svhn
 from residua.data.files import Say
 from residua.data.images import DataSet, Images
+from residua.data.listing import Files
 from residua.errors import UsageError
 
-__all__ = ["DataSet", "Images", "Splits", "default_directory", "load", "names", "split"]
+__all__ = ["DataSet", "Files", "Images", "Splits", "default_directory", "load", "names", "split"]
 
 SHUFFLE_SEED = 0
 IMAGE_SIZE = 32
-FOLDER = "folder:"
+FOLDER, IMAGENET = "folder:", "imagenet:"
 
 
 @dataclass(frozen=True, slots=True)
 class Splits:
     """What a run trains on, selects by, and reports once at its end."""
 
-    train: Images
-    val: Images
-    test: Images
+    train: Images | Files
+    val: Images | Files
+    test: Images | Files
 
 
 def names() -> tuple[str, ...]:
@@ -46,14 +48,18 @@ def load(
     image_size: int | None = None,
     say: Say = lambda _line: None,
 ) -> DataSet:
-    """Return a data set by name.
+    """Return a data set by name, its training images in one fixed shuffled order.
+
+    The order depends on their number alone, so any run of them is a fair sample of all.
 
     Args:
-        name: One of `names`, or ``folder:PATH`` for a folder with one sub-folder a class.
+        name: One of `names`, ``folder:PATH`` for a folder with one sub-folder a class, or
+            ``imagenet:PATH`` for one with such folders ``train`` and ``val``, which is not decoded
+            at once.
         directory: Where downloaded data lies and decoded images are kept; `default_directory` if
             None. The sets that need no file ignore it.
-        image_size: Width and height to which a folder's images are brought, 32 if None; all other
-            sets are of that size.
+        image_size: Width and height to which a folder's images are brought; `default_size` if
+            None, which is that of all other sets.
         say: Is told what takes long.
 
     Raises:
@@ -62,20 +68,27 @@ def load(
     """
     check_name(name)
     directory = directory or default_directory()
+    size = default_size(name) if image_size is None else image_size
     if name.startswith(FOLDER):
-        return import_folders().read(
-            name,
-            folder_path(name),
-            image_size=IMAGE_SIZE if image_size is None else image_size,
-            cache=directory / "folders",
-            say=say,
+        cache = directory / "folders"
+        data = import_room("folders").read(
+            name, folder_path(name), image_size=size, cache=cache, say=say
         )
-    if image_size not in {None, IMAGE_SIZE}:
+    elif name.startswith(IMAGENET):
+        data = import_room("imagenet").read(name, folder_path(name), image_size=size)
+    elif size == IMAGE_SIZE:
+        data = LOADERS[name](directory)
+    else:
         raise UsageError(
             f"the images of {name} are {IMAGE_SIZE}x{IMAGE_SIZE}: another image size is for "
             f"{FOLDER}PATH"
         )
-    return LOADERS[name](directory)
+    return replace(data, train=data.train.take(_shuffle(len(data.train))))
+
+
+def default_size(name: str) -> int:
+    """Return the width and height of a set's images where no other is asked for."""
+    return 224 if name.startswith(IMAGENET) else IMAGE_SIZE
 
 
 def check_name(name: str) -> None:
@@ -84,10 +97,10 @@ def check_name(name: str) -> None:
     Raises:
         UsageError: With the nearest name.
     """
-    if name.startswith(FOLDER) and name != FOLDER:
+    if name.startswith((FOLDER, IMAGENET)) and name not in {FOLDER, IMAGENET}:
         return
     if name not in LOADERS:
-        known = [*LOADERS, f"{FOLDER}PATH"]
+        known = [*LOADERS, f"{FOLDER}PATH", f"{IMAGENET}PATH"]
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
         raise UsageError(
             f"unknown data set {name!r}: did you mean {nearest}? There are {', '.join(known)}."
@@ -95,21 +108,20 @@ def check_name(name: str) -> None:
 
 
 def folder_path(name: str) -> Path:
-    """Return the PATH of ``folder:PATH``."""
-    return Path(name.removeprefix(FOLDER)).expanduser()
+    """Return the PATH of ``folder:PATH`` or ``imagenet:PATH``."""
+    return Path(name.partition(":")[2]).expanduser()
 
 
-def import_folders() -> ModuleType:
-    """Return the module that reads folders, which needs an optional package.
+def import_room(name: str) -> ModuleType:
+    """Return a module of this room that decodes images, which needs an optional package.
 
     Raises:
         UsageError: If the package is missing.
     """
     try:
-        from residua.data import folders  # noqa: PLC0415 - imports an optional package
+        return importlib.import_module(f"residua.data.{name}")
     except ImportError as error:
-        raise UsageError(f"{FOLDER}PATH needs pillow: pip install 'residua[images]'") from error
-    return folders
+        raise UsageError("image files need pillow: pip install 'residua[images]'") from error
 
 
 def default_directory() -> Path:
@@ -118,10 +130,10 @@ def default_directory() -> Path:
 
 
 def split(data: DataSet, *, val_size: int, train_limit: int | None = None) -> Splits:
-    """Split the training images by one fixed shuffle: the last ``val_size`` of it validate.
+    """Split the training images: the last ``val_size`` of them validate.
 
     The others train, or the first ``train_limit`` of them; so a smaller limit is a prefix of a
-    larger one. The shuffle depends on the number of images alone, not on a run's seed.
+    larger one. Nothing is copied: the parts are views of a data set that `load` has shuffled.
 
     Raises:
         UsageError: If no training image would be left, or there are fewer than the limit.
@@ -138,12 +150,9 @@ def split(data: DataSet, *, val_size: int, train_limit: int | None = None) -> Sp
             f"data.train_limit {train_limit} is impossible: of {data.name}'s {num_images} training "
             f"images {val_size} validate, so it is 1 to {num_train}"
         )
-    order = _shuffle(num_images)
-    return Splits(
-        train=data.train.take(order[:num_train][:train_limit]),
-        val=data.train.take(order[num_train:]),
-        test=data.test,
-    )
+    limit = num_train if train_limit is None else train_limit
+    train, _, val = data.train.parts([limit, num_train - limit, val_size])
+    return Splits(train=train, val=val, test=data.test)
 
 
 def _shuffle(num_images: int) -> Int64[Tensor, "n"]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import hashlib
 import json
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from residua.errors import RunError, UsageError
 from residua.training.recipes import Recipe
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +29,13 @@ class DataChoice:
         name: The data set.
         val_size: Training images held back for validation.
         train_limit: Use only the first so many training images of a fixed shuffle.
+        image_size: Width and height of the images, in pixels.
     """
 
     name: str
     val_size: int
     train_limit: int | None = None
+    image_size: int = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,7 @@ def run_from_json(content: object) -> Run:
     Raises:
         RunError: A key is unknown or missing, or a value has the wrong type.
     """
-    return cast("Run", _read(Run, content, what="run"))
+    return cast("Run", typed(Run, content, what="run"))
 
 
 def spec_from_json(content: object) -> Spec:
@@ -77,7 +80,7 @@ def spec_from_json(content: object) -> Spec:
     Raises:
         RunError: A key is unknown or missing, or a value has the wrong type.
     """
-    return cast("Spec", _read(Spec, content, what="spec"))
+    return cast("Spec", typed(Spec, content, what="spec"))
 
 
 def override(run: Run, assignments: tuple[str, ...]) -> Run:
@@ -118,6 +121,27 @@ def by_path(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def typed(kind: Any, content: object, *, what: str) -> object:  # noqa: ANN401 - a class or a union of classes
+    """JSON from outside as a value of one of our types.
+
+    Raises:
+        RunError: A key is unknown or missing, or a value has the wrong type.
+    """
+    from pydantic import ValidationError  # noqa: PLC0415 - keeps `list` instant
+
+    try:
+        return _adapter(kind).validate_python(content, extra="forbid")
+    except ValidationError as error:
+        raise RunError(f"not a {what} that can be read: {_first(error)}") from None
+
+
+@functools.cache  # it takes longer to make than to use
+def _adapter(kind: Any) -> TypeAdapter[object]:  # noqa: ANN401 - as above
+    from pydantic import TypeAdapter  # noqa: PLC0415 - as above
+
+    return TypeAdapter(kind)
+
+
 def _leaves(content: dict[str, Any], prefix: str = "") -> dict[str, tuple[dict[str, Any], str]]:
     """Every dotted path, with the dictionary and key that it stands for."""
     found: dict[str, tuple[dict[str, Any], str]] = {}
@@ -139,15 +163,6 @@ def _value(text: str) -> object:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
-
-
-def _read(kind: Any, content: object, *, what: str) -> object:  # noqa: ANN401 - a class or a union of classes
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - keeps `list` instant
-
-    try:
-        return TypeAdapter(kind).validate_python(content, extra="forbid")
-    except ValidationError as error:
-        raise RunError(f"not a {what} that can be read: {_first(error)}") from None
 
 
 def _first(error: ValidationError) -> str:

@@ -6,13 +6,24 @@ import json
 import os
 from pathlib import Path
 
+PART = ".*.part"  # a glob
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Put ``content`` at ``path``, or leave there what was there.
 
+    A process that is killed meanwhile leaves a file whose name matches :data:`PART`.
+
     Raises:
-        OSError: The disk is full, or the directory cannot be written to.
+        OSError: The disk is full, or the directory cannot be written to; it names ``path``.
     """
+    try:
+        _write(path, content)
+    except OSError as error:  # of a write that fails, the system names no file
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _write(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:

@@ -10,13 +10,13 @@ import socket
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from residua.errors import RunError, UsageError
-from residua.runs.config import Run, by_path, run_from_json, to_json
-from residua.runs.files import write_atomically, write_json
+from residua.runs.config import Run, by_path, to_json, typed
+from residua.runs.files import PART, write_atomically, write_json
 
 CONTRACT = 1  # of the files of a run directory; another number means other fields
 
@@ -81,10 +81,12 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def locked(self) -> Generator[None, None, None]:
-        """Keep other processes off this run; the system lifts the lock of a process that died.
+        """Keep other processes off this run, and clear away what one that was killed left.
+
+        The system lifts the lock of a process that died.
 
         Raises:
-            RunError: Another process is on it.
+            RunError: Another process is on it, or the directory cannot be written to.
         """
         holder = self.path / ".holder"
         lock = FileLock(self.path / ".lock", blocking=False)
@@ -95,8 +97,12 @@ class RunDirectory:
                 f"{self.path} is in use by {holder.read_text() if holder.exists() else 'another'}: "
                 f"wait for it, stop it, or choose another --out"
             ) from None
+        except OSError as error:
+            raise _unwritable(self.path, error) from None
         try:
             holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            for part in self.path.glob(PART):
+                part.unlink()
             yield
         finally:
             holder.unlink(missing_ok=True)
@@ -124,17 +130,22 @@ class RunDirectory:
             UsageError: It belongs to none.
             RunError: ``run.json`` is damaged.
         """
-        content = self._json("run.json")
         try:
-            return run_from_json(content)
-        except RunError as error:
-            raise RunError(f"{self.path / 'run.json'}: {error}") from None
+            content = (self.path / "run.json").read_bytes()
+        except FileNotFoundError:
+            raise UsageError(f"{self.path} is not a run directory: it holds no run.json") from None
+        return self._typed(Run, content, "run.json")
 
     def record(self) -> dict[str, Any] | None:
-        """The record, once the run is finished."""
-        if not (self.path / "record.json").exists():
+        """The record, once the run is finished.
+
+        Raises:
+            RunError: ``record.json`` is damaged.
+        """
+        file = self.path / "record.json"
+        if not file.exists():
             return None
-        return cast("dict[str, Any]", self._json("record.json"))
+        return dataclasses.asdict(self._typed(Record, file.read_bytes(), file.name))
 
     def metrics(self) -> list[dict[str, Any]]:
         """A dictionary per finished epoch.
@@ -143,11 +154,8 @@ class RunDirectory:
             RunError: A line is damaged.
         """
         file = self.path / "metrics.jsonl"
-        lines = file.read_text().splitlines() if file.exists() else []
-        try:
-            return [json.loads(line) for line in lines]
-        except json.JSONDecodeError as error:
-            raise RunError(f"{file} is damaged ({error}); use a new --out directory") from None
+        lines = file.read_bytes().splitlines() if file.exists() else []
+        return [dataclasses.asdict(self._typed(Metrics, line, file.name)) for line in lines]
 
     def write_metrics(self, epochs: list[dict[str, Any]]) -> None:
         """Put down all finished epochs, one line each."""
@@ -158,14 +166,14 @@ class RunDirectory:
         """Finish the run."""
         write_json(self.path / "record.json", dataclasses.asdict(record))
 
-    def _json(self, name: str) -> object:
-        file = self.path / name
+    def _typed(self, kind: Any, text: bytes, name: str) -> Any:  # noqa: ANN401 - a class, and one of it
+        """JSON from one of our files as what it is."""
         try:
-            return json.loads(file.read_bytes())
-        except FileNotFoundError:
-            raise UsageError(f"{self.path} is not a run directory: it holds no {name}") from None
-        except ValueError as error:
-            raise RunError(f"{file} is damaged ({error}); use a new --out directory") from None
+            return typed(kind, json.loads(text), what=kind.__name__.lower())
+        except (RunError, ValueError, RecursionError) as error:
+            raise RunError(
+                f"{self.path / name} is damaged ({error}); use a new --out directory"
+            ) from None
 
 
 def open_directory(path: Path, run: Run, *, resume: bool, env: dict[str, Any]) -> RunDirectory:
@@ -184,22 +192,26 @@ def open_directory(path: Path, run: Run, *, resume: bool, env: dict[str, Any]) -
         return directory
     try:
         path.mkdir(parents=True, exist_ok=True)
-        if any(path.iterdir()):
+        # env.json alone, or part of a file, is of a process that was killed here.
+        if any(file.name != "env.json" and not file.match(PART) for file in path.iterdir()):
             raise UsageError(f"{path} holds other files and no run: choose another --out")
-        write_json(path / "run.json", to_json(run))
         write_json(path / "env.json", env)
+        write_json(path / "run.json", to_json(run))
     except OSError as error:
-        raise RunError(
-            f"cannot write to {path}: {error.strerror or error}; choose another --out"
-        ) from None
+        raise _unwritable(path, error) from None
     return directory
+
+
+def _unwritable(path: Path, error: OSError) -> RunError:
+    return RunError(f"cannot write to {path}: {error.strerror or error}; choose another --out")
 
 
 def _same(directory: RunDirectory, run: Run) -> None:
     theirs, ours = by_path(to_json(directory.run())), by_path(to_json(run))
     for path in sorted(theirs.keys() | ours.keys()):
         if theirs.get(path) != ours.get(path):
+            there, here = (repr(values.get(path))[:80] for values in (theirs, ours))
             raise UsageError(
-                f"{directory.path} holds a different run: {path} is {theirs.get(path)!r} there and "
-                f"{ours.get(path)!r} here; choose another --out"
+                f"{directory.path} holds a different run: {path} is {there} there and {here} here; "
+                f"choose another --out"
             )

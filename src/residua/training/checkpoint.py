@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-import pickle
+import re
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,19 +14,6 @@ import torch
 
 from residua.errors import RunError
 from residua.runs.files import write_atomically
-
-# What torch and zipfile raise on damaged files, beside OSError.
-DAMAGED = (
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    RuntimeError,
-    TypeError,
-    UnicodeDecodeError,
-    ValueError,
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-)
 
 
 def save_checkpoint(file: Path, state: dict[str, Any]) -> None:
@@ -55,9 +43,8 @@ def load_checkpoint(file: Path, *, key: str, warn: Callable[[str], None]) -> dic
     for candidate in found:
         try:
             state = _read(candidate)
-        except DAMAGED as error:
-            reason = str(error).partition("\n")[0][:120]
-            warn(f"{candidate} is damaged ({reason})")
+        except Exception as error:  # noqa: BLE001 - damage can break a reader anywhere
+            warn(f"{candidate} is damaged ({_reason(error)})")
             continue
         if state.get("key") != key:
             raise RunError(f"{candidate} belongs to another run: start over with a new --out")
@@ -78,7 +65,15 @@ def _read(file: Path) -> dict[str, Any]:
         broken = archive.testzip()
     if broken:
         raise ValueError(f"wrong checksum of {broken}")
-    state = torch.load(file, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings(action="ignore"):  # about pickles that it then refuses
+        state = torch.load(file, map_location="cpu", weights_only=True)
     if not isinstance(state, dict):
         raise TypeError(f"holds a {type(state).__name__}")
     return state
+
+
+def _reason(error: Exception) -> str:
+    if refused := re.search(r"GLOBAL (\S+)", str(error)):
+        return f"it holds {refused[1]}, and making that could run code from the file"
+    reason = str(error).rpartition("WeightsUnpickler error: ")[2]
+    return reason.strip().partition("\n")[0][:120] or type(error).__name__

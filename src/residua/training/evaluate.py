@@ -1,22 +1,64 @@
-"""Evaluation: every image counted once, in fp32, with running statistics."""
+"""Evaluation: every image counted once, with running statistics."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from residua.arch import layers
 from residua.data.images import Images
+from residua.data.listing import Files
 from residua.data.loaders import evaluation_batches
 from residua.data.normalise import Normalisation
 from residua.nets.build import Net
+from residua.nets.fold import fold
 from residua.training.ranks import ALONE, Ranks
 
 BATCH_SIZE = 250
+# What a CPU handles at a time, of the largest maps: more is fetched anew from the system each time.
+MOST_BYTES = 16 * 2**20
 NUM_BINS = 15  # of the calibration error: Guo et al. 2017, §3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One look at an image: moved, then perhaps mirrored.
+
+    Attributes:
+        down: How far it is moved, in sixteenths of its height.
+        right: Likewise, of its width.
+        mirrored: Whether left and right are exchanged.
+    """
+
+    down: int = 0
+    right: int = 0
+    mirrored: bool = False
+
+    def of(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """This view of each image of a batch; at a border comes into sight its reflection."""
+        h, w = x.shape[2:]
+        down, right = self.down * (h // 16), self.right * (w // 16)
+        if down or right:
+            pad = max(abs(down), abs(right))
+            padded = functional.pad(x, (pad,) * 4, mode="reflect")
+            x = padded[:, :, pad - down :, pad - right :][:, :, :h, :w]
+        return x.flip(-1) if self.mirrored else x
+
+
+PLAIN = (View(),)
+FLIP = (View(), View(mirrored=True))
+# The middle and the four corners, and their mirror images.  Source: krizhevsky2012 §4.1.
+CROPS = tuple(
+    View(down=down, right=right, mirrored=mirrored)
+    for mirrored in (False, True)
+    for down, right in ((0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
+)
+VIEWS = {"plain": PLAIN, "flip": FLIP, "crops": CROPS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +80,21 @@ class Evaluation:
     n: int
 
 
-def evaluate(
-    net: Net, images: Images, normalisation: Normalisation, *, ranks: Ranks = ALONE
+def evaluate(  # noqa: PLR0913 - predict's
+    net: Net,
+    images: Images | Files,
+    normalisation: Normalisation,
+    *,
+    views: tuple[View, ...] = PLAIN,
+    ranks: Ranks = ALONE,
+    precision: Literal["fp32", "bf16"] = "fp32",
 ) -> Evaluation:
     """Error, likelihood and calibration of a net on some images, at least one.
 
-    The net is used in evaluation mode and left in the mode that it was in.
+    Arguments are those of :func:`predict`; the net is left as it is.
     """
-    return score(predict(net, images, normalisation, ranks=ranks), images.labels)
+    found = predict(net, images, normalisation, views=views, ranks=ranks, precision=precision)
+    return score(found, images.labels)
 
 
 def score(probabilities: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"]) -> Evaluation:
@@ -61,37 +110,46 @@ def score(probabilities: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"]
     )
 
 
-def predict(
+def predict(  # noqa: PLR0913 - all but three have a default
     net: Net,
-    images: Images,
+    images: Images | Files,
     normalisation: Normalisation,
     *,
-    mirrored: bool = False,
+    views: tuple[View, ...] = PLAIN,
     ranks: Ranks = ALONE,
+    precision: Literal["fp32", "bf16"] = "fp32",
 ) -> Float[Tensor, "n classes"]:
-    """Probability of each class for each image, or for its mirror image; float64 on the CPU.
+    """Probability of each class for each image, the mean over some views of it; float64, CPU.
 
     Several ranks take the batches in turn and all know the whole afterwards: the same batches as
     on one, so the same numbers.
+
+    Args:
+        net: It is left as it is; a copy, see :func:`residua.nets.fold.fold`, predicts.
+        images: What is predicted.
+        normalisation: The net's.
+        views: How each image is looked at.
+        ranks: Who shares the work.
+        precision: What convolutions compute in.
     """
-    was_training = net.training
-    net.eval()
-    probabilities = torch.zeros(len(images), net.spec.num_classes, dtype=torch.float64)
+    dtype = torch.bfloat16 if precision == "bf16" else net.classifier.weight.dtype
+    folded = fold(net, dtype=dtype)
+    found = torch.zeros(len(images), net.spec.num_classes, dtype=torch.float64)
+    turn = slice(ranks.rank, None, ranks.count)
     with torch.inference_mode():
         batches = evaluation_batches(
             images,
             batch_size=BATCH_SIZE,
-            mean=normalisation.mean,
-            std=normalisation.std,
+            normalisation=normalisation,
             device=net.classifier.weight.device,
+            turn=turn,
         )
-        for index, (x, _) in enumerate(batches):
-            if index % ranks.count == ranks.rank:
-                logits = net(x.flip(-1) if mirrored else x)
-                found = functional.softmax(logits.double(), dim=1)
-                probabilities[index * BATCH_SIZE :][: len(x)] = found.cpu()
-    net.train(was_training)
-    return ranks.added(probabilities)
+        starts = range(0, len(images), BATCH_SIZE)[turn]
+        for start, (x, _) in zip(starts, batches, strict=True):
+            pieces = x.split(_at_once(net, x, dtype))
+            each = [torch.cat([folded(view.of(piece)) for piece in pieces]) for view in views]
+            found[start:][: len(x)] = torch.stack(each).double().softmax(-1).mean(0).cpu()
+    return ranks.added(found)
 
 
 def calibration_error(
@@ -106,6 +164,14 @@ def calibration_error(
     bins = (confidence * NUM_BINS).ceil().long().clamp(1, NUM_BINS) - 1
     sums = torch.zeros(NUM_BINS, dtype=torch.float64).index_add_(0, bins, gaps)
     return 100 * sums.abs().sum().item() / len(labels)
+
+
+def _at_once(net: Net, x: Float[Tensor, "n c h w"], dtype: torch.dtype) -> int:
+    if x.device.type != "cpu":
+        return len(x)
+    sized = layers.walk(net.spec, image_size=max(x.shape[2:]))
+    largest = max(layer.c_out * size**2 for layer, size in sized)
+    return max(1, MOST_BYTES // (largest * dtype.itemsize))
 
 
 def _percent(wrong: Tensor) -> float:

@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from residua.data.augment import generator_for
 from residua.data.images import Images
-from residua.data.loaders import Batches
+from residua.data.listing import Files
+from residua.data.loaders import TrainingBatches
 from residua.data.mixing import Mixed, cutmix, cutout, mixup
 from residua.data.normalise import Normalisation
 from residua.errors import RunError, Stopped
@@ -60,8 +61,8 @@ class Fit:
     average: Average | None
     optimisers: list[torch.optim.Optimizer]
     rate: Rate
-    batches: Batches
-    val: Images
+    batches: TrainingBatches
+    val: Images | Files
     normalisation: Normalisation
     runtime: Runtime
     step: int = 0
@@ -96,7 +97,7 @@ class Fit:
             optimiser.load_state_dict(saved)
         self.rate.load_state_dict(state["rate"])
         self.tally = Tally(**state["tally"])
-        self.epochs = state["epochs"]
+        self.epochs = [asdict(Metrics(**epoch)) for epoch in state["epochs"]]
 
     def save(self, directory: RunDirectory) -> None:
         """Write the checkpoint, after the metrics that it includes; only rank 0 does."""

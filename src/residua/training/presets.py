@@ -77,6 +77,8 @@ ZAGORUYKO2016 = Recipe(
     augment=Augment(padding="reflect"),
 )
 
+ZAGORUYKO2016_ZCA = replace(ZAGORUYKO2016, name="zagoruyko2016-zca", normalise="zca")
+
 ZAGORUYKO2016_SVHN = replace(
     ZAGORUYKO2016,
     name="zagoruyko2016-svhn",
@@ -224,6 +226,11 @@ SOURCES: dict[str, dict[str, Source]] = {
         "augment": Unstated(choice="none", reason="the usual protocol on SVHN"),
     },
     "zagoruyko2016": _ZAGORUYKO2016,
+    "zagoruyko2016-zca": {
+        **_ZAGORUYKO2016,
+        "normalise": "ZCA whitening: zagoruyko2016 Tables 2 to 4; by pylearn2's script, as the "
+        "authors' README says: each image to mean 0 and length 55, 0.1 added to all variances",
+    },
     "zagoruyko2016-svhn": {
         **_ZAGORUYKO2016,
         "budget": "160 epochs: zagoruyko2016",
@@ -256,7 +263,8 @@ SOURCES: dict[str, dict[str, Source]] = {
             choice="÷10 at 30 and 60",
             reason="the paper waits for plateaus; fb.resnet.torch's epochs",
         ),
-        "augment": "shorter side 256 to 480, random 224×224 crop, flip: he2015 §3.4",
+        "augment": "no padding; a random part of each image, its sides 3:4 to 4:3, is scaled to "
+        "224×224, and flipped: fb.resnet.torch; he2015 §3.4 scales the shorter side to 256 to 480",
         "normalise": Unstated(
             choice="mean and deviation of the channels", reason="as in fb.resnet.torch"
         ),
@@ -274,6 +282,7 @@ RECIPES: dict[str, Recipe] = {
         HUANG2016_1202,
         HUANG2016_SVHN,
         ZAGORUYKO2016,
+        ZAGORUYKO2016_ZCA,
         ZAGORUYKO2016_SVHN,
         HUANG2017,
         HUANG2017_PLAIN,

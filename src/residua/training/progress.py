@@ -29,6 +29,10 @@ class Watcher:
     def say(self, message: str) -> None:
         """Something worth a line."""
 
+    def warn(self, message: str) -> None:
+        """Something that went wrong and was made good."""
+        self.say(message)
+
     def start(self, *, step: int, num_steps: int, steps_per_epoch: int) -> None:
         """Training goes on from ``step``."""
 
@@ -37,6 +41,15 @@ class Watcher:
 
     def epoch(self, metrics: Metrics) -> None:
         """An epoch is done."""
+
+
+class Quiet(Watcher):
+    """A line for each warning and for nothing else."""
+
+    def warn(self, message: str) -> None:
+        """Print a line."""
+        sys.stderr.write(f"{message}\n")
+        sys.stderr.flush()
 
 
 class Lines(Watcher):
@@ -131,8 +144,10 @@ class Bar(Watcher):
         self.say(_epoch_line(metrics, self._epochs))
 
 
-def watcher() -> Watcher:
-    """A bar on a terminal, plain lines elsewhere."""
+def watcher(*, quiet: bool = False) -> Watcher:
+    """A bar on a terminal, plain lines elsewhere, or warnings alone."""
+    if quiet:
+        return Quiet()
     console = Console(stderr=True)
     return Bar(console) if console.is_terminal else Lines()
 

@@ -239,7 +239,7 @@ class Augment:
             raise ValueError("mixup and cutmix cannot both blend a batch: set one of them to 0")
 
 
-Normalise = Literal["per_pixel_mean", "per_pixel_mean_global_std", "mean_std", "divide"]
+Normalise = Literal["per_pixel_mean", "per_pixel_mean_global_std", "mean_std", "divide", "zca"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +258,8 @@ class Recipe:
         warm_up: A gentler start, where the paper has one.
         augment: What is done to the training images.
         normalise: What is done to all images in 0…1: subtract the mean image; that, and divide by
-            one deviation; subtract the channels' means and divide by their deviations; or nothing.
+            one deviation; subtract the channels' means and divide by their deviations; nothing; or
+            whiten (ZCA) what is left of each image once its own contrast is taken out.
         label_smoothing: Share of the target spread evenly over all classes.
         ema: Decay per step of an average of the weights, which is then what is evaluated and
             saved; 0 for none.

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import torch
 
 from residua.arch import count, names
 from residua.data.images import Images
-from residua.data.loaders import Batches
-from residua.data.normalise import normalisation
-from residua.data.sets import DataSet, split
+from residua.data.listing import Files
+from residua.data.loaders import Batches, TrainingBatches
+from residua.data.normalise import Normalisation, normalisation
+from residua.data.sets import DataSet, import_room, split
 from residua.errors import RunError, UsageError
 from residua.nets.build import Meta, Net, build
 from residua.runs.config import Run
 from residua.runs.records import Record, RunDirectory, open_directory
 from residua.training.average import Average
 from residua.training.batch_groups import share_out
-from residua.training.checkpoint import DAMAGED, load_checkpoint
-from residua.training.evaluate import predict, score
+from residua.training.checkpoint import load_checkpoint
+from residua.training.evaluate import FLIP, predict, score
 from residua.training.loop import Fit, fit
 from residua.training.optim import Rate, optimisers
 from residua.training.progress import Watcher, watcher
@@ -36,21 +37,11 @@ def prepare(run: Run, data: DataSet, runtime: Runtime) -> Fit:
         UsageError: The recipe asks for what this runtime or data set cannot give.
     """
     splits = split(data, val_size=run.data.val_size, train_limit=run.data.train_limit)
-    augment, side = run.recipe.augment, splits.train.pixels.shape[-1]
-    if augment.padding == "reflect" and augment.pad >= side:
-        raise UsageError(f"recipe.augment.pad {augment.pad} reflects more than {side} pixels hold")
     constants = normalisation(splits.train, run.recipe.normalise)
-    batches = Batches(
-        splits.train,
-        batch_size=run.recipe.batch_size,
-        seed=run.seed,
-        mean=constants.mean,
-        std=constants.std,
-        pad=augment.pad,
-        crop_mode=augment.padding,
-        flip=augment.flip,
-        device=runtime.device,
-    )
+    if isinstance(splits.train, Files):
+        batches = _from_files(splits.train, run, constants, runtime)
+    else:
+        batches = _from_memory(splits.train, run, constants, runtime)
     net = fresh_net(run, num_classes=len(data.classes)).to(runtime.device)
     # The order in which convolutions here are fastest; it changes no result but by rounding.
     net = net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - torch's stub lacks it
@@ -70,6 +61,45 @@ def prepare(run: Run, data: DataSet, runtime: Runtime) -> Fit:
     )
 
 
+def _from_memory(images: Images, run: Run, constants: Normalisation, runtime: Runtime) -> Batches:
+    augment, side = run.recipe.augment, images.image_size
+    if augment.padding == "reflect" and augment.pad >= side:
+        raise UsageError(f"recipe.augment.pad {augment.pad} reflects more than {side} pixels hold")
+    return Batches(
+        images,
+        batch_size=run.recipe.batch_size,
+        seed=run.seed,
+        normalisation=constants,
+        pad=augment.pad,
+        crop_mode=augment.padding,
+        flip=augment.flip,
+        device=runtime.device,
+    )
+
+
+def _from_files(
+    files: Files, run: Run, constants: Normalisation, runtime: Runtime
+) -> TrainingBatches:
+    """Batches of which this rank decodes its part alone, so that none can be mixed with others'."""
+    augment, ranks = run.recipe.augment, runtime.ranks
+    if augment.pad or augment.flip == "alternating":
+        raise UsageError(
+            "imagenet:PATH is cropped and mirrored as its files are decoded: set "
+            "recipe.augment.pad to 0 and recipe.augment.flip to true or false"
+        )
+    if ranks.count > 1 and (augment.mixup or augment.cutmix):
+        raise UsageError("imagenet:PATH on several devices has neither mixup nor cutmix")
+    return import_room("imagenet").FolderBatches(
+        files,
+        batch_size=run.recipe.batch_size,
+        seed=run.seed,
+        normalisation=constants,
+        flip=augment.flip,
+        device=runtime.device,
+        part=ranks.part(run.recipe.batch_size),
+    )
+
+
 def train(state: Fit, data: DataSet, directory: RunDirectory, watcher: Watcher) -> Record:
     """Train, from the directory's checkpoint if it has one, and write weights and record.
 
@@ -81,12 +111,12 @@ def train(state: Fit, data: DataSet, directory: RunDirectory, watcher: Watcher) 
         Stopped: By SIGINT or SIGTERM, with everything saved.
         OSError: The directory cannot be written to.
     """
-    saved = load_checkpoint(directory.checkpoint, key=state.run.key, warn=watcher.say)
+    saved = load_checkpoint(directory.checkpoint, key=state.run.key, warn=watcher.warn)
     if saved is not None:
         try:
             state.load_state_dict(saved)
-        except DAMAGED as error:
-            first = str(error).partition("\n")[0][:120]
+        except Exception as error:  # noqa: BLE001 - a state of other parts can fail anywhere
+            first = " ".join(str(error).split())[:120]
             raise RunError(
                 f"{directory.checkpoint} does not fit this run ({first}): start over with a new "
                 f"--out"
@@ -103,9 +133,10 @@ def train(state: Fit, data: DataSet, directory: RunDirectory, watcher: Watcher) 
         net=state.run.net,
         data=data.name,
         classes=data.classes,
-        image_size=data.test.pixels.shape[-1],
+        image_size=data.test.image_size,
         mean=state.normalisation.mean,
         std=state.normalisation.std,
+        whitening=state.normalisation.whitening,
     )
     if ranks.first:
         save_weights(directory.weights, state.result, meta)
@@ -117,7 +148,12 @@ def train(state: Fit, data: DataSet, directory: RunDirectory, watcher: Watcher) 
 
 @contextlib.contextmanager
 def entered(
-    path: Path, run: Run, runtime: Runtime, *, resume: bool
+    path: Path,
+    run: Run,
+    runtime: Runtime,
+    *,
+    resume: bool,
+    shown: Callable[[RunDirectory], Watcher] = lambda _: watcher(),
 ) -> Generator[tuple[RunDirectory, Watcher], None, None]:
     """The directory of a run, locked, and who shows it; ranks but the first read along unseen.
 
@@ -131,7 +167,7 @@ def entered(
         if first:
             directory = open_directory(path, run, resume=resume, env=environment(runtime))
     if first:
-        with directory.locked(), watcher() as watch:
+        with directory.locked(), shown(directory) as watch:
             yield directory, watch
     else:
         yield directory, Watcher()
@@ -143,11 +179,13 @@ def fresh_net(run: Run, *, num_classes: int) -> Net:
     return build(dataclasses.replace(names.spec(run.net), num_classes=num_classes))
 
 
-def _record(state: Fit, test: Images) -> Record:
+def _record(state: Fit, test: Images | Files) -> Record:
     run = state.run
     ranks = state.runtime.ranks
-    plain = predict(state.result, test, state.normalisation, ranks=ranks)
-    mirrored = predict(state.result, test, state.normalisation, mirrored=True, ranks=ranks)
+    plain, mirrored = (
+        predict(state.result, test, state.normalisation, views=(view,), ranks=ranks)
+        for view in FLIP
+    )
     last = state.epochs[-1]
     seconds = sum(epoch["seconds"] for epoch in state.epochs)
     val_errors = [e["val_error"] for e in state.epochs if e["val_error"] is not None]
