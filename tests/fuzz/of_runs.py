@@ -12,10 +12,11 @@ from unittest import mock
 import torch
 from changes import WEIRD, Format, change_value, mutated, mutated_json
 
-from residua import tables, weights
+from residua import weights
 from residua.data import sets
 from residua.runs.config import DataChoice, Run, override
 from residua.runs.records import Metrics, RunDirectory, open_directory
+from residua.tables.runs import print_record
 from residua.training import presets, recipes, train
 from residua.training.loop import Fit
 from residua.training.progress import Watcher
@@ -40,7 +41,7 @@ def formats(directory: Path) -> list[Format]:
 
     def record() -> object:
         with contextlib.redirect_stdout(io.StringIO()):
-            return tables.print_record(place.record() or {}, place)
+            return print_record(place.record() or {}, place)
 
     def opened() -> object:
         return open_directory(place.path, run, resume=True, env={})

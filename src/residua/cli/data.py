@@ -50,9 +50,9 @@ def check(*, name: str, data_dir: Path | None, as_json: bool) -> None:
 
 
 def _show(files: list[Checked], *, as_json: bool) -> None:
-    from residua import tables
+    from residua.tables.results import print_checked
 
     if as_json:
         print_json({"files": [dataclasses.asdict(file) for file in files]})
     else:
-        tables.print_checked(files)
+        print_checked(files)

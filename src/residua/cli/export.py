@@ -36,9 +36,10 @@ def export(
 
     PATH is a run directory or a weights file.
     """
-    from residua import tables, weights
+    from residua import weights
     from residua.data import sets
     from residua.export import export as write
+    from residua.tables.results import print_export
 
     net = weights.load(path)
     assert net.meta is not None, "weights.load attaches it"
@@ -49,4 +50,4 @@ def export(
     if as_json:
         print_json({**written, "file": str(out)})
     else:
-        tables.print_export(written)
+        print_export(written)

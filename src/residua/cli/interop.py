@@ -38,8 +38,8 @@ def import_(
     as_json: bool,
 ) -> None:
     """Make ours what other people's code has trained; nothing in FILE is run."""
-    from residua import tables
     from residua.interop.importing import Source, import_weights
+    from residua.tables.results import print_import
     from residua.weights import save_weights
 
     if out.suffix != ".safetensors":
@@ -58,4 +58,4 @@ def import_(
         return
     classes = len(meta.classes)
     result |= {"project": imported.project, "classes": classes, "data": meta.data, "out": out}
-    tables.print_import(result, mean=meta.mean.tolist(), std=meta.std.tolist())
+    print_import(result, mean=meta.mean.tolist(), std=meta.std.tolist())

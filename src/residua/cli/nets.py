@@ -17,14 +17,14 @@ from residua.errors import UsageError
 @as_json
 def list_(*, family: str | None, as_json: bool) -> None:
     """Show the named nets, with the papers' figures."""
-    from residua import tables
     from residua.arch import papers
+    from residua.tables.nets import print_listing
 
     rows = papers.listing(family)
     if as_json:
         print_json(rows)
     else:
-        tables.print_listing(rows)
+        print_listing(rows)
 
 
 @click.command()
@@ -41,7 +41,7 @@ def show(
     *, name: str, num_classes: int | None, every: bool, figure: Path | None, as_json: bool
 ) -> None:
     """Show a net's plan, unit by unit."""
-    from residua import tables
+    from residua.tables.nets import description, print_plan
 
     entry = names.entry(name)
     if num_classes:
@@ -49,9 +49,9 @@ def show(
     if figure:
         _draw(entry, figure)
     if as_json:
-        print_json(tables.description(entry))
+        print_json(description(entry))
     else:
-        tables.print_plan(entry, every=every)
+        print_plan(entry, every=every)
 
 
 def _draw(entry: names.Entry, figure: Path) -> None:

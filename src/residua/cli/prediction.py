@@ -19,7 +19,8 @@ def predict(*, path: Path, images: tuple[Path, ...], as_json: bool) -> None:
 
     PATH is a run directory or a weights file.
     """
-    from residua import prediction, tables, weights
+    from residua import prediction, weights
+    from residua.tables.results import print_predictions
 
     found = prediction.predict(weights.load(path), list(images))
     for each in found:
@@ -28,4 +29,4 @@ def predict(*, path: Path, images: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         print_json([dataclasses.asdict(each) for each in found])
     else:
-        tables.print_predictions(found)
+        print_predictions(found)

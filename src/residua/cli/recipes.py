@@ -18,7 +18,7 @@ def recipes() -> None:
 @as_json
 def recipes_list(*, as_json: bool) -> None:
     """Name the recipes."""
-    from residua import tables
+    from residua.tables import recipes as tables
     from residua.training import presets
 
     if as_json:
@@ -32,7 +32,7 @@ def recipes_list(*, as_json: bool) -> None:
 @as_json
 def recipes_show(*, name: str, as_json: bool) -> None:
     """Show every value of a recipe with its source."""
-    from residua import tables
+    from residua.tables import recipes as tables
     from residua.training import presets
 
     rows = presets.explained(presets.get(name))
@@ -48,7 +48,7 @@ def recipes_show(*, name: str, as_json: bool) -> None:
 @as_json
 def recipes_diff(*, one: str, other: str, as_json: bool) -> None:
     """Show where two recipes differ."""
-    from residua import tables
+    from residua.tables import recipes as tables
     from residua.training import presets
 
     rows = presets.difference(presets.get(one), presets.get(other))

@@ -120,8 +120,9 @@ def evaluate(
     as_json: bool,
 ) -> None:
     """Measure the error of a run directory or weights file."""
-    from residua import tables, weights
+    from residua import weights
     from residua.data import sets
+    from residua.tables.runs import print_evaluation
     from residua.training.evaluate import VIEWS
     from residua.training.evaluate import evaluate as measure
 
@@ -143,7 +144,7 @@ def evaluate(
     if as_json:
         print_json(result)
     else:
-        tables.print_evaluation(result, net=meta.net, data=data.name)
+        print_evaluation(result, net=meta.net, data=data.name)
 
 
 def _validation(path: Path, data: DataSet) -> Images | Files:
@@ -209,17 +210,17 @@ def _shown(*, tensorboard: bool, quiet: bool) -> Callable[[RunDirectory], Watche
 
 
 def _show(records: list[dict[str, Any]], out: Path, *, as_json: bool) -> None:
-    from residua import tables
     from residua.runs.records import RunDirectory
     from residua.studies.stats import over_seeds
+    from residua.tables.runs import print_over_seeds, print_record
 
     result = over_seeds(records) if len(records) > 1 else records[0]
     if as_json:
         print_json(result)
     elif len(records) > 1:
-        tables.print_over_seeds(result)
+        print_over_seeds(result)
     else:
-        tables.print_record(result, RunDirectory(out))
+        print_record(result, RunDirectory(out))
 
 
 def _train(

@@ -1,47 +1,18 @@
-"""What the command prints for people, and the documents behind it."""
+"""Nets as tables, and the documents behind them."""
 
 import json
-import re
 from collections.abc import Callable
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from residua import tables
 from residua.arch import papers
 from residua.arch.names import entry
 from residua.arch.plan import plan
-from residua.runs.records import RunDirectory
+from residua.tables.nets import description, print_listing, print_plan
 
 UNIT_KEYS = ["index", "stage", "c_in", "c_mid", "c_out", "stride", "shortcut", "survival"]
-RECORD: dict[str, Any] = {
-    "test_error": 4.564,
-    "test_error_tta": 4.216,
-    "val_error": 5.125,
-    "train_error": 1.004,
-    "epochs": 20,
-    "steps": 12_340,
-    "train_seconds": 754.6,
-    "images_per_second": 1234.5,
-}
-
-
-@pytest.fixture
-def printed(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., list[str]]:
-    """A caller of a printing function that returns the lines it printed."""
-
-    def call(function: Callable[..., None], *arguments, width: int = 100, **options) -> list[str]:
-        monkeypatch.setenv("COLUMNS", str(width))
-        function(*arguments, **options)
-        out, err = capsys.readouterr()
-        assert "" == err
-        return [line.rstrip() for line in out.splitlines()]
-
-    return call
 
 
 @pytest.mark.parametrize(
@@ -54,7 +25,7 @@ def printed(
 )
 def test_a_description_has_the_nets_figures(name: str, figures: tuple[int, ...]):
     """Depth, parameters with and without BN, multiply-adds and features, and JSON can hold it."""
-    found = tables.description(entry(name))
+    found = description(entry(name))
     assert (name, *figures) == tuple(found.values())[:-1]
     keys = ["name", "depth", "params", "params_no_bn", "macs", "out_features", "units"]
     assert keys == list(found)
@@ -64,7 +35,7 @@ def test_a_description_has_the_nets_figures(name: str, figures: tuple[int, ...])
 @pytest.mark.parametrize("name", ["cifar/pyramidnet-20-a24", "cifar/sd-resnet-20"])
 def test_a_description_has_the_plan(name: str):
     """A dictionary per unit, with the plan's values in the contract's order."""
-    units = tables.description(entry(name))["units"]
+    units = description(entry(name))["units"]
     rows = plan(entry(name).spec)
     assert len(rows) == len(units)
     for row, unit in zip(rows, units, strict=True):
@@ -74,7 +45,7 @@ def test_a_description_has_the_plan(name: str):
 
 def test_equal_units_of_a_plan_share_a_line(printed: Callable[..., list[str]]):
     """ResNet-20: three stages, of which two begin with a unit of their own kind."""
-    title, heading, *rows = printed(tables.print_plan, entry("cifar/resnet-20"))
+    title, heading, *rows = printed(print_plan, entry("cifar/resnet-20"))
     assert "cifar/resnet-20  depth 20, 269,722 parameters, 40.6 M multiply-adds at 32×32" == title
     assert ["unit", "stage", "in", "mid", "out", "stride", "shortcut"] == heading.split()
     expected = [
@@ -89,7 +60,7 @@ def test_equal_units_of_a_plan_share_a_line(printed: Callable[..., list[str]]):
 
 def test_a_plan_with_stochastic_depth_shows_survival(printed: Callable[..., list[str]]):
     """Equal units with falling survival share a line that has the first and the last."""
-    _, heading, *rows = printed(tables.print_plan, entry("cifar/sd-resnet-20"))
+    _, heading, *rows = printed(print_plan, entry("cifar/sd-resnet-20"))
     assert "survival" == heading.split()[-1]
     survival = [row.split()[-1] for row in rows]
     assert ["0.944-0.833", "0.778", "0.722-0.667", "0.611", "0.556-0.500"] == survival
@@ -97,7 +68,7 @@ def test_a_plan_with_stochastic_depth_shows_survival(printed: Callable[..., list
 
 def test_a_long_plan_is_folded_by_stage(printed: Callable[..., list[str]]):
     """Where every unit widens, those of a stage share a line with the widths of its ends."""
-    _, heading, *rows, note = printed(tables.print_plan, entry("cifar/pyramidnet-110-a48"))
+    _, heading, *rows, note = printed(print_plan, entry("cifar/pyramidnet-110-a48"))
     assert ["unit", "stage", "in", "mid", "out", "stride", "shortcut"] == heading.split()
     expected = [
         "0-17 1 16 to 31 17 to 32 17 to 32 1 pad, identity",
@@ -112,76 +83,16 @@ def test_a_long_plan_is_folded_by_stage(printed: Callable[..., list[str]]):
 
 def test_every_unit_of_a_plan_has_its_line(printed: Callable[..., list[str]]):
     """When asked for, equal ones too."""
-    _, _, *rows = printed(tables.print_plan, entry("cifar/resnet-20"), every=True)
+    _, _, *rows = printed(print_plan, entry("cifar/resnet-20"), every=True)
     assert [str(index) for index in range(9)] == [row.split()[0] for row in rows]
 
 
 def test_a_long_name_stands_on_its_own_line(printed: Callable[..., list[str]]):
     """Where name and figures do not fit beside one another."""
     name = "cifar/pyramidnet-272-a200-bottleneck"
-    first, second, *_ = printed(tables.print_plan, entry(name), width=80)
+    first, second, *_ = printed(print_plan, entry(name), width=80)
     assert name == first
     assert second.startswith("depth 272, 26,210,842 parameters, ")
-
-
-def test_a_record_is_shown_with_its_units(tmp_path: Path, printed: Callable[..., list[str]]):
-    """Errors in percent, time in minutes, speed, and where the files are."""
-    directory = RunDirectory(tmp_path)
-    lines = printed(tables.print_record, RECORD, directory, width=200)
-    shown = dict(re.split(r" {2,}", line, maxsplit=1) for line in lines)
-    expected = {
-        "test error": "4.56 %",
-        "with the mirrored view": "4.22 %",
-        "validation error": "5.12 %",
-        "training error": "1.00 %, augmented",
-        "epochs": "20 (12,340 steps)",
-        "training time": "12 min 35 s, 1234 images/s",
-        "run directory": str(tmp_path),
-    }
-    assert expected == shown
-
-    directory.curves.write_bytes(b"")
-    lines = printed(tables.print_record, RECORD, directory, width=200)
-    assert f"learning curves         {tmp_path}/curves.png" == lines[-1]
-
-
-def test_a_record_without_validation_shows_none(tmp_path: Path, printed: Callable[..., list[str]]):
-    """No line rather than a line without a figure."""
-    record = RECORD | {"val_error": None}
-    lines = printed(tables.print_record, record, RunDirectory(tmp_path))
-    assert not any("validation" in line or "None" in line for line in lines)
-
-
-def test_a_long_path_is_not_cut(tmp_path: Path, printed: Callable[..., list[str]]):
-    """On a narrow terminal a path goes on in the next line."""
-    deep = tmp_path / ("very" * 30)
-    lines = printed(tables.print_record, RECORD, RunDirectory(deep), width=60)
-    assert str(deep) in "".join(line[24:] for line in lines)
-
-
-def test_an_evaluation_is_shown_with_its_units(printed: Callable[..., list[str]]):
-    """Net, images, views, and four figures."""
-    result = {
-        "error": 4.564,
-        "top5_error": 0.126,
-        "nll": 0.23456,
-        "ece": 2.345,
-        "n": 10_000,
-        "split": "test",
-        "views": "flip",
-    }
-    lines = printed(tables.print_evaluation, result, net="cifar/resnet-20", data="cifar10")
-    expected = {
-        "net": "cifar/resnet-20",
-        "images": "10,000 of cifar10, test",
-        "views": "flip",
-        "error": "4.56 %",
-        "top-5 error": "0.13 %",
-        "negative log-likelihood": "0.2346 nats",
-        "calibration error": "2.35 %",
-    }
-    shown = dict(re.split(r" {2,}", line, maxsplit=1) for line in lines)
-    assert expected == shown
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +106,7 @@ def test_the_listing_shows_every_net_and_figure(
     printed: Callable[..., list[str]], listing: list[dict[str, Any]], width: int
 ):
     """All names, counts and printed errors, none of them cut off however narrow the terminal."""
-    lines = printed(tables.print_listing, listing, width=width)
+    lines = printed(print_listing, listing, width=width)
     for row in listing:
         (line,) = [line for line in lines if row["name"] == line.partition(" ")[0]]
         assert f"{row['params']:,}" in line.split()
@@ -209,7 +120,7 @@ def test_the_listing_has_a_block_per_family(
     printed: Callable[..., list[str]], listing: list[dict[str, Any]]
 ):
     """Each block stands under its family's name, in the order of the names."""
-    lines = printed(tables.print_listing, listing, width=160)
+    lines = printed(print_listing, listing, width=160)
     found = [line for line in lines if line and " " not in line]
     assert [family for family, _ in groupby(entry(r["name"]).family for r in listing)] == found
 
@@ -220,7 +131,7 @@ def test_a_listed_net_shows_the_printed_errors(
     """PyramidNet-272: 3.31 % on CIFAR-10, 16.35 % on CIFAR-100, as printed."""
     name = "cifar/pyramidnet-272-a200-bottleneck"
     rows = [row for row in listing if row["name"] == name]
-    lines = printed(tables.print_listing, rows, width=160)
+    lines = printed(print_listing, rows, width=160)
     (line,) = [line for line in lines if line.startswith(f"{name} ")]
     cells = line.split()
     assert "26,210,842" == cells[1]
