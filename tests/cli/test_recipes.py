@@ -42,6 +42,10 @@ def test_show_prints_every_value_with_its_source(residua: Residua, name: str):
 def test_diff_prints_what_differs_alone(residua: Residua):
     """Whitening is all that sets the two apart."""
     arguments = ("recipes", "diff", "zagoruyko2016", "zagoruyko2016-zca")
+    (row,) = json.loads(residua(*arguments, "--json").out)
+    why = row.pop("why")
+    assert why.startswith("ZCA whitening: zagoruyko2016 Tables 2 to 4")
     expected = {"path": "normalise", "zagoruyko2016": "mean_std", "zagoruyko2016-zca": "zca"}
-    assert [expected] == json.loads(residua(*arguments, "--json").out)
-    assert ["normalise", "mean_std", "zca"] == residua(*arguments).out.splitlines()[-1].split()
+    assert expected == row
+    printed = " ".join(residua(*arguments).out.split())
+    assert "normalise mean_std zca ZCA whitening:" in printed

@@ -306,7 +306,7 @@ def test_every_recipe_has_the_values_of_the_facts(name: str):
     assert expected == {path: leaves[path] for path in expected}
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [name for name in RECIPES if not name.startswith("fast-")])
 def test_what_the_facts_do_not_say_is_marked_as_ours(name: str):
     """Every other value of a recipe is unstated or not used, and says so where it is shown."""
     rows = {row.path: row.source for row in presets.explained(presets.get(name))}

@@ -51,8 +51,12 @@ def recipes_diff(*, one: str, other: str, as_json: bool) -> None:
     from residua.tables import recipes as tables
     from residua.training import presets
 
-    rows = presets.difference(presets.get(one), presets.get(other))
+    left, right = presets.get(one), presets.get(other)
+    rows = [
+        {"path": path, one: was, other: value, "why": presets.reason(right, path)}
+        for path, was, value in presets.difference(left, right)
+    ]
     if as_json:
-        print_json([{"path": path, one: left, other: right} for path, left, right in rows])
+        print_json(rows)
     else:
         tables.print_difference(rows, one, other)

@@ -45,16 +45,20 @@ def print_explained(rows: tuple[Explained, ...]) -> None:
     Console().print(table, highlight=False)
 
 
-def print_difference(rows: list[tuple[str, Any, Any]], one: str, other: str) -> None:
-    """Where two recipes differ."""
+def print_difference(rows: list[dict[str, Any]], one: str, other: str) -> None:
+    """Where two recipes differ, and why the other has what it has."""
     if not rows:
         Console().print(f"{one} and {other} are the same")
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("value", one, other):
         table.add_column(heading)
-    for path, left, right in rows:
-        table.add_row(path, _plain(left), _plain(right))
+    table.add_column(f"why in {other}", style="dim", overflow="fold")
+    reasons = list(dict.fromkeys(row["why"] for row in rows))
+    for why in reasons:  # each said once, beside the first of its values
+        for index, row in enumerate(row for row in rows if row["why"] == why):
+            said = "" if index else why
+            table.add_row(row["path"], _plain(row[one]), _plain(row[other]), said)
     Console().print(table, highlight=False)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from residua.arch.names import Entry
 from residua.errors import UsageError
 from residua.runs.config import by_path
+from residua.training import fast
 from residua.training.recipes import (
     Augment,
     Budget,
@@ -273,6 +274,22 @@ SOURCES: dict[str, dict[str, Source]] = {
     },
 }
 
+
+def _fast_sources(paper: Recipe) -> dict[str, Source]:
+    """A paper's sources; for what the fast recipe changes, the reason."""
+    reasons = fast.reasons(paper)
+    changed = tuple(f"{path}." for path in reasons)
+    kept = {
+        path: source
+        for path, source in SOURCES[paper.name].items()
+        if not f"{path}.".startswith(changed)
+    }
+    return kept | reasons
+
+
+SHORTENED = (HE2015, HE2016, HUANG2016, ZAGORUYKO2016, HUANG2017, HAN2017)
+SOURCES |= {fast.PREFIX + paper.name: _fast_sources(paper) for paper in SHORTENED}
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -290,6 +307,7 @@ RECIPES: dict[str, Recipe] = {
         HAN2017,
         HAN2017_C100,
         HE2015_IMAGENET,
+        *map(fast.fast, SHORTENED),
     )
 }
 
@@ -299,6 +317,18 @@ def default(net: Entry) -> Recipe:
     if net.spec.stem.kind == "imagenet":
         return HE2015_IMAGENET
     return HAN2017 if net.paper == "post2018" else RECIPES[net.paper]
+
+
+def fast_for(net: Entry) -> Recipe:
+    """The fast recipe of a net's own paper.
+
+    Raises:
+        UsageError: The net is for ImageNet, where there is none.
+    """
+    paper = default(net)
+    if paper not in SHORTENED:
+        raise UsageError(f"{net.name} has no fast recipe: there is one for each family on CIFAR")
+    return RECIPES[fast.PREFIX + paper.name]
 
 
 def get(name: str) -> Recipe:
@@ -330,9 +360,8 @@ def explained(recipe: Recipe) -> tuple[Explained, ...]:
 
     A source given for a longer path comes before one for a shorter path.
     """
-    sources = SOURCES[recipe.name]
     return tuple(
-        Explained(path=path, value=value, source=str(_source(sources, path, value)))
+        Explained(path=path, value=value, source=reason(recipe, path))
         for path, value in leaves(recipe).items()
         if path not in {"name", "rescaled_from"} and not path.endswith("kind")
     )
@@ -353,8 +382,13 @@ def difference(one: Recipe, other: Recipe) -> list[tuple[str, Any, Any]]:
     ]
 
 
+def reason(recipe: Recipe, path: str) -> str:
+    """Where a named recipe has the value at a path from."""
+    return str(_source(SOURCES[recipe.name], path, leaves(recipe).get(path)))
+
+
 def _source(sources: dict[str, Source], path: str, value: object) -> Source:
-    if path.rpartition(".")[2] in OPTIONS and not value:
+    if path.rpartition(".")[2] in OPTIONS and not value and path not in sources:
         return "not used by the source"
     while path not in sources:
         path = path.rpartition(".")[0]
