@@ -137,6 +137,9 @@ def test_a_net_that_says_nothing_is_wrong_use(images: Images):
     net.meta = dataclasses.replace(net.meta, classes=())
     with pytest.raises(UsageError, match="name 0 classes and tell 10 apart"):
         residua.predict(net, image)
+    net.reset_classifier(0)  # which leaves pooled features
+    with pytest.raises(UsageError, match="name 0 classes and tell 0 apart"):
+        residua.predict(net, image)
     other = create("cifar/resnet-8", in_channels=5)
     other.meta = dataclasses.replace(net_for(images).meta, mean=torch.zeros(5))  # type: ignore[type-var] - it has one
     with pytest.raises(UsageError, match="takes 5 channels"):

@@ -14,7 +14,7 @@ from residua import weights
 from residua.data import sets
 from residua.data.images import Images
 from residua.errors import UsageError
-from residua.nets.build import Meta, Net
+from residua.nets.build import Net
 from residua.training import evaluate
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Prediction:
 
     Attributes:
         image: The image's file, or what stands for it.
-        classes: The five likeliest, or all if there are fewer, the likeliest first.
+        classes: The five likeliest, or as many as were asked for, the likeliest first.
         notes: How the image is unlike those that the net was trained on.
     """
 
@@ -54,7 +54,7 @@ class Prediction:
     notes: tuple[str, ...]
 
 
-def predict(net: Net, images: Source | list[Source]) -> list[Prediction]:
+def predict(net: Net, images: Source | list[Source], *, top: int = TOP) -> list[Prediction]:
     """The likeliest classes of each image, with their probabilities.
 
     An image is turned as its EXIF orientation says, laid on white where it is transparent, and
@@ -64,6 +64,7 @@ def predict(net: Net, images: Source | list[Source]) -> list[Prediction]:
         net: A net with ``net.meta``, such as ``residua.load`` returns.
         images: An image file, a folder of them, a pillow image, uint8 pixels [c, h, w] or
             [n, c, h, w], or a list of such.
+        top: How many classes are told, if there are as many.
 
     Returns:
         A prediction for each image, in order; a folder's images in the order of their names.
@@ -72,21 +73,29 @@ def predict(net: Net, images: Source | list[Source]) -> list[Prediction]:
         UsageError: The net or an argument cannot be used so, or pillow is missing.
         RunError: A file is no image, or is animated, or has too many pixels.
     """
-    given = sets.import_room("given")
-    kind, meta = _kind(net, given.Kind)
-    seen = (given.read(name, source, kind) for name, source in given.sources(images))
+    seen = look(net, images)
     found: list[Prediction] = []
     while batch := list(islice(seen, evaluate.BATCH_SIZE)):
-        found += _predictions(net, meta, batch)
+        found += tell(net, batch, top=top)
     return found
 
 
-def _predictions(net: Net, meta: Meta, batch: list[Given]) -> Iterator[Prediction]:
+def look(net: Net, images: Source | list[Source]) -> Iterator[Given]:
+    """Each image as a net sees it; arguments and errors are those of :func:`predict`."""
+    given = sets.import_room("given")
+    kind = _kind(net, given.Kind)
+    return (given.read(name, source, kind) for name, source in given.sources(images))
+
+
+def tell(net: Net, batch: list[Given], *, top: int = TOP) -> Iterator[Prediction]:
+    """Predictions of some images that :func:`look` has yielded for this net."""
+    meta = net.meta
+    assert meta is not None
     pixels = torch.stack([one.pixels for one in batch])
     images = Images(pixels, torch.zeros(len(batch), dtype=torch.int64))
     probabilities = evaluate.predict(net, images, weights.normalisation(meta))
-    top = probabilities.topk(min(TOP, len(meta.classes)))
-    rows = zip(batch, top.values.tolist(), top.indices.tolist(), strict=True)
+    best = probabilities.topk(min(top, len(meta.classes)))
+    rows = zip(batch, best.values.tolist(), best.indices.tolist(), strict=True)
     for one, values, indices in rows:
         guesses = tuple(
             Guess(name=meta.classes[index], probability=value)
@@ -95,12 +104,12 @@ def _predictions(net: Net, meta: Meta, batch: list[Given]) -> Iterator[Predictio
         yield Prediction(image=one.name, classes=guesses, notes=one.notes)
 
 
-def _kind(net: Net, kind: type[Kind]) -> tuple[Kind, Meta]:
-    """What images a net takes, and what its weights say."""
+def _kind(net: Net, kind: type[Kind]) -> Kind:
+    """What images a net takes."""
     meta, spec = net.meta, net.spec
     if meta is None:
         raise UsageError("the net has no trained weights: residua.load(PATH) returns one that has")
-    if len(meta.classes) != spec.num_classes:
+    if not 0 < len(meta.classes) == spec.num_classes:
         raise UsageError(
             f"the weights name {len(meta.classes)} classes and tell {spec.num_classes} apart: "
             f"the classes in their .json are wrong or missing"
@@ -111,4 +120,4 @@ def _kind(net: Net, kind: type[Kind]) -> tuple[Kind, Meta]:
     # Grey images have the same mean in all channels; zeros are of a recipe that subtracts none.
     colour = bool((means != means[:1]).any()) if means.any() else None
     bleed = sets.import_room("imagenet").BLEED if meta.data.startswith("imagenet") else 0.0
-    return kind(size=meta.image_size, channels=spec.in_channels, colour=colour, bleed=bleed), meta
+    return kind(size=meta.image_size, channels=spec.in_channels, colour=colour, bleed=bleed)

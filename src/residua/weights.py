@@ -86,7 +86,8 @@ def load(path: str | Path) -> Net:
     try:
         net = _net(spec, safe.load_file(file))
     except Exception as error:  # noqa: BLE001 - a spec that nobody made can fail anywhere
-        first = " ".join(str(error).split())[:200]
+        complaints = str(error).removeprefix("Error(s) in loading state_dict for Net:").strip()
+        first = complaints.partition("\n")[0][:200]
         raise RunError(
             f"{file} is damaged or of another net than its .json says: {first}"
         ) from None

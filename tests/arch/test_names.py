@@ -136,6 +136,34 @@ def test_wrong_numbers_are_refused_with_the_familys_rule():
         names.entry("imagenet/resnet-51")
 
 
+# No paper has these nets, but the grammar has their names.
+FURTHER = (
+    *("cifar/resnet-68", "cifar/wrn-10-1+dropout-0.25", "cifar/pyramidnet-110-m4.75+project"),
+    *(
+        "imagenet/densenet-121+cifar-stem",
+        "imagenet/wrn-18-1.25",
+        "imagenet/resnet-18-a+cifar-stem",
+    ),
+)
+
+
+@pytest.mark.parametrize("name", [*names.NAMES, *FURTHER])
+def test_a_name_is_an_identifier_both_ways(name: str):
+    """What others call a net is a word of Python's, and leads back to the name."""
+    word = names.identifier(name)
+    assert word.isidentifier()
+    assert name == names.from_identifier(word)
+    assert names.spec(name) == names.spec(names.from_identifier(word))
+
+
+def test_no_two_names_share_an_identifier():
+    """As it must be if there is a way back; and these are promised."""
+    assert len(names.NAMES) == len({names.identifier(name) for name in names.NAMES})
+    assert "cifar_wrn_28_10" == names.identifier("cifar/wrn-28-10")
+    assert "imagenet_wrn_18_1p5" == names.identifier("imagenet/wrn-18-1.5")
+    assert "cifar_resnet_110__scale_0p5_1" == names.identifier("cifar/resnet-110+scale-0.5-1")
+
+
 LIST = """
 import sys, time
 import residua

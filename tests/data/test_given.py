@@ -68,7 +68,8 @@ def test_every_mode_becomes_three_channels(tmp_path: Path, mode: str):
     white = {"I;16": 65_535, "CMYK": (0, 0, 0, 0), "YCbCr": (255, 128, 128)}
     image = Image.new("RGB", (40, 30), "white").convert(mode) if mode not in white else None
     image = image or Image.new(mode, (40, 30), white[mode])
-    file = tmp_path / "a.tif"
+    # Before version 13, pillow could not read its own TIFF in YCbCr.
+    file = tmp_path / ("a.jpg" if mode == "YCbCr" else "a.tif")
     image.save(file)
     found = seen(file).pixels
     assert (3, 8, 8) == found.shape

@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 import residua
-from residua.arch import families, layers
+from residua.arch import families, layers, names
 from residua.arch.plan import plan
 from residua.arch.spec import Gate, ResidualSpec, Shortcut, Spec, Survival
-from residua.nets.build import Net, build, create, draw_gates, expected_gates
+from residua.nets.build import Meta, Net, build, create, draw_gates, expected_gates
+from residua.nets.units import run_units
 
 IMAGES = (2, 3, 8, 8)
 
@@ -89,13 +90,84 @@ def test_create_refuses_an_unknown_name():
         create("cifar/resnt-110")
 
 
-@pytest.mark.parametrize("side", [8, 13, 32])
+# A net of every family, and of the options that change what stands at the start of a stage.
+FAMILIES = [
+    *("cifar/plain-8", "cifar/resnet-8", "cifar/resnet-8-b", "cifar/resnet-8-c"),
+    *("cifar/resnet-11-bottleneck", "cifar/preresnet-8", "cifar/preresnet-11-bottleneck"),
+    *("cifar/sd-resnet-8", "cifar/wrn-10-2-dropout", "cifar/densenet-10-4"),
+    *("cifar/densenet-bc-10-4", "cifar/pyramidnet-8-a24", "cifar/pyramidnet-8-m2"),
+    *("cifar/pyramidnet-11-a24-bottleneck", "cifar/pyramidnet-8-a24+project-halving"),
+    *("imagenet/resnet-18", "imagenet/resnet-18-a", "imagenet/densenet-121"),
+]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_any_image_size_and_number_of_channels_work(name: str):
+    """Pooling is global, and nothing halves what is one pixel wide: 8 pixels are enough."""
+    net = create(name, in_channels=2, num_classes=3).eval()
+    for height, width in ((8, 8), (9, 9), (31, 31), (48, 48), (64, 64), (8, 40)):
+        with torch.inference_mode():
+            features = net.forward_features(torch.randn(1, 2, height, width))
+        assert (1, net.num_features) == features.shape[:2]
+        # The count of multiply-adds believes the same of square images.
+        *_, (_, side), _ = layers.walk(net.spec, image_size=height)
+        assert height != width or (side, side) == features.shape[2:]
+        assert (1, 3) == net.forward_head(features).shape
+
+
+@pytest.mark.parametrize("name", ["cifar/resnet-8", "cifar/wrn-10-1", "cifar/densenet-10-4"])
+def test_features_and_head_make_up_the_net(name: str):
+    """Logits are the head of the features; before the classifier they are means of the maps."""
+    net = seeded(names.spec(name))
+    x = images()
+    features = net.forward_features(x)
+    assert net(x).equal(net.forward_head(features))
+    pooled = net.forward_head(features, pre_logits=True)
+    assert (2, net.num_features) == pooled.shape
+    assert features.mean((2, 3)).equal(pooled)
+    assert net.get_classifier()(pooled).equal(net(x))
+    maps = run_units([(unit, 1.0) for unit in net.units], net.stem(x))
+    assert net.classify(maps).equal(net(x))
+
+
+def test_a_new_classifier_for_other_classes():
+    """It is fresh and of the net's type; all else stays, but the names of the classes."""
+    net = seeded(families.resnet(8))
+    mean = torch.rand(3)
+    net.meta = Meta(
+        net="cifar/resnet-8", data="pets", classes=("a",) * 10, mean=mean, std=None, image_size=8
+    )
+    x = images()
+    features = net.forward_features(x)
+    net.reset_classifier(7)
+    assert (2, 7) == net(x).shape
+    assert (7, 7, 64) == (net.num_classes, net.spec.num_classes, net.num_features)
+    assert features.equal(net.forward_features(x))
+    assert torch.zeros(7, dtype=torch.float64).equal(net.classifier.bias)
+    assert ((), mean) == (net.meta.classes, net.meta.mean)
+    assert build(net.spec).state_dict().keys() == net.state_dict().keys()
+
+
+def test_no_classes_leave_the_features():
+    """With 0 classes, asked for at once or later, a net ends in its pooled features."""
+    net = seeded(families.resnet(8))
+    x = images()
+    features = net.forward_head(net.forward_features(x), pre_logits=True)
+    net.reset_classifier(0)
+    assert features.equal(net(x))
+    born = create("cifar/resnet-8", num_classes=0)
+    assert (2, 64) == born(torch.randn(IMAGES)).shape
+    assert not [name for name in born.state_dict() if name.startswith("classifier")]
+
+
 @pytest.mark.parametrize(
-    "name", ["cifar/resnet-8", "cifar/pyramidnet-8-a24", "cifar/densenet-10-4"]
+    ("arguments", "message"),
+    [({"num_classes": -1}, "num_classes must be 0"), ({"in_channels": 0}, "in_channels must be")],
 )
-def test_any_image_size_works(name: str, side: int):
-    """Pooling is global, so images need not be 32 pixels wide."""
-    assert (2, 10) == create(name).eval()(torch.randn(2, 3, side, side)).shape
+def test_create_refuses_impossible_numbers(arguments: dict[str, int], message: str):
+    """What has no meaning is told, where torch would build something odd."""
+    with pytest.raises(residua.UsageError, match=message):
+        create("cifar/resnet-8", **arguments)  # type: ignore[arg-type]
 
 
 def test_feature_dropout_stands_before_the_classifier():

@@ -123,3 +123,25 @@ def test_layer_by_layer_otherwise(case: str, monkeypatch: pytest.MonkeyPatch):
     assert native.library() is not None
     y = run_units(list(zip(layers, gates, strict=True)), images(channels_in(layers)))
     assert y.shape[1] == channels_in(layers) + 12 * len(layers)
+
+
+@pytest.mark.parametrize("name", ["cifar/densenet-13-12", "cifar/densenet-bc-22-5"])
+def test_a_second_backward_pass_equals_the_first(name: str):
+    """A graph that is retained gives the same gradients again."""
+    layers = first_block(name)
+    x = images(channels_in(layers))
+    asked = [x, *nn.ModuleList(layers).parameters()]
+    total = run_units([(layer, 1.0) for layer in layers], x).square().sum()
+    first = torch.autograd.grad(total, asked, retain_graph=True)
+    for one, other in zip(first, torch.autograd.grad(total, asked), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_weights_that_changed_meanwhile_are_told():
+    """Gradients of weights that are no longer there are refused, as everywhere in torch."""
+    layers = first_block("cifar/densenet-13-12")
+    y = run_units([(layer, 1.0) for layer in layers], images(channels_in(layers)))
+    with torch.no_grad():
+        layers[1].get_parameter("branch.conv1.weight").mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()

@@ -155,6 +155,25 @@ def test_a_watched_net_is_not_folded():
     assert 2 == len(seen)
 
 
+def test_a_watched_net_keeps_its_type():
+    """Another is refused, not left out in silence; its own is no other."""
+    net, x = trained("cifar/resnet-8"), torch.randn(2, 3, 16, 16)
+    next(norms(net)).register_forward_hook(lambda *_: None)
+    with pytest.raises(residua.UsageError, match=r"hooks watch .*torch\.float32.*bfloat16"):
+        fold(net, dtype=torch.bfloat16)
+    assert torch.equal(fold(net)(x), fold(net, dtype=torch.float32)(x))
+
+
+def test_a_net_of_no_classes_folds():
+    """What it ends in are pooled features, of the net's own type."""
+    net, x = trained("cifar/preresnet-8").eval(), torch.randn(2, 3, 16, 16)
+    net.reset_classifier(0)
+    folded = fold(net, dtype=torch.bfloat16)
+    with torch.inference_mode():
+        assert (2, 64) == folded(x).shape
+        assert 0 < difference(net(x), folded(x)) < 2**-5
+
+
 @pytest.mark.parametrize(
     "name", ["cifar/resnet-8", "cifar/preresnet-8", "cifar/densenet-bc-10-4", "cifar/sd-resnet-8"]
 )

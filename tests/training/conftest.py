@@ -13,8 +13,34 @@ from residua.runs.config import DataChoice, Run, override
 from residua.runs.records import RunDirectory, open_directory
 from residua.training import presets, recipes
 from residua.training.loop import Fit
+from residua.training.progress import Watcher
 from residua.training.runtime import Runtime
 from residua.training.train import prepare
+
+TIMES = {"seconds", "images_per_second", "train_seconds"}
+
+
+def without_times(content: dict) -> dict:
+    """Return all but the times, which no two runs share."""
+    return {name: value for name, value in content.items() if name not in TIMES}
+
+
+class PowerCut(Watcher):
+    """Ends the run after some steps."""
+
+    def __init__(self, last: int) -> None:
+        self.last = last
+        self.said: list[str] = []
+
+    def say(self, message: str) -> None:
+        """Keep a message."""
+        self.said.append(message)
+
+    def step(self, step: int, *, train_error: float, images_per_second: float) -> None:  # noqa: ARG002 - the watcher's signature
+        """Stop."""
+        if step == self.last:
+            raise KeyboardInterrupt
+
 
 SETTINGS = ("recipe.batch_size=32", "data.train_limit=96", "data.val_size=40")
 

@@ -257,5 +257,5 @@ def _sized(parts: tuple[Layer, ...], size: int) -> tuple[tuple[Sized, ...], int]
 
 
 def _side(side: int, layer: Layer) -> int:
-    """Side of a layer's output: only a dense net's average pooling drops an odd last pixel."""
-    return side // 2 if layer.kind == "average_pool" else -(-side // layer.stride)
+    """Side of a layer's output: a dense net's average pooling alone drops an odd last pixel."""
+    return max(1, side // 2) if layer.kind == "average_pool" else -(-side // layer.stride)

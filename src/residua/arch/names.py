@@ -141,6 +141,21 @@ def spec(name: str) -> Spec:
     return entry(name).spec
 
 
+def identifier(name: str) -> str:
+    """A name as Python and other libraries can say it: ``cifar/wrn-28-10`` is ``cifar_wrn_28_10``.
+
+    A slash and a hyphen become ``_``, a plus sign ``__`` and a decimal point ``p``:
+    ``imagenet/wrn-18-1.5+cifar-stem`` is ``imagenet_wrn_18_1p5__cifar_stem``.
+    """
+    return name.translate(str.maketrans({"/": "_", "-": "_", "+": "__", ".": "p"}))
+
+
+def from_identifier(word: str) -> str:
+    """The name that :func:`identifier` has made a word of."""
+    base = re.sub(r"(?<=\d)p(?=\d)", ".", word).replace("__", "+")
+    return base.replace("_", "/", 1).replace("_", "-")
+
+
 def _unknown(name: str) -> str:
     nearest = difflib.get_close_matches(name, NAMES, n=3, cutoff=0.5)
     hint = f"nearest: {', '.join(nearest)}" if nearest else "`residua list` shows the names"

@@ -99,7 +99,7 @@ class FolderBatches:
         self.seed = seed
         self.flip = flip
         self.part = part
-        self.steps_per_epoch = len(files) // batch_size
+        self.steps_per_epoch: int = len(files) // batch_size
         self._num_workers = files.num_workers
         self._pixels = room(batch_size, 3, files.image_size, files.image_size).zero_().to(device)
         self._normalise = normaliser(normalisation, like=self._pixels)

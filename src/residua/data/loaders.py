@@ -3,7 +3,7 @@
 Padding follows normalisation, so padded zeros stand for the mean.  Source: fb.resnet.torch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
@@ -78,9 +78,11 @@ class Batches:
         self.pad = pad
         self.crop_mode: augment.CropMode = crop_mode
         self.flip: augment.Flip = flip
-        self.pixels = _channels_last(pixels)
-        self.labels = images.labels.to(device)
-        self.normalise = normaliser(normalisation, like=self.pixels)
+        self.pixels: Tensor = _channels_last(pixels)
+        self.labels: Tensor = images.labels.to(device)
+        self.normalise: Callable[[UInt8[Tensor, "n c h w"]], Tensor] = normaliser(
+            normalisation, like=self.pixels
+        )
         self._epoch = -1
         self._order = self.labels[:0]
 

@@ -44,7 +44,7 @@ TEST = File(
         "https://cseweb.ucsd.edu/~weijian/static/datasets/svhn/test_32x32.mat",
     ),
 )
-FILES = {"svhn": (TRAIN, EXTRA, TEST), "svhn-small": (TRAIN, TEST)}
+FILES: dict[str, tuple[File, ...]] = {"svhn": (TRAIN, EXTRA, TEST), "svhn-small": (TRAIN, TEST)}
 
 
 def read(name: str, directory: Path) -> DataSet:

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from residua.arch import layers, names
 from residua.arch.plan import Unit, plan
 from residua.arch.spec import Spec
-from residua.nets.units import GatedAdd, chain, run_units, unit
+from residua.errors import UsageError
+from residua.nets.units import Chain, GatedAdd, chain, run_units, unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,8 @@ class Meta:
 class Net(nn.Module):
     """``classifier(dropout(mean(head(units(stem(x))))))``, with a module per row of ``plan``.
 
+    Methods for features have the names that timm's nets have.
+
     Attributes:
         spec: What the net is.
         plan: Its rows; ``units[i]`` is row i.
@@ -55,12 +58,13 @@ class Net(nn.Module):
         self.spec = spec
         self.plan: tuple[Unit, ...] = plan(spec)
         self.meta: Meta | None = None
-        self.stem = chain(layers.stem(spec))
-        self.units = nn.ModuleList(unit(spec, row) for row in self.plan)
-        self.head = chain(layers.head(spec))
+        self.stem: Chain = chain(layers.stem(spec))
+        self.units: nn.ModuleList = nn.ModuleList(unit(spec, row) for row in self.plan)
+        self.head: Chain = chain(layers.head(spec))
         last = layers.classifier(spec)
-        self.dropout = nn.Dropout(last.rate) if last.rate else nn.Identity()
-        self.classifier = nn.Linear(last.c_in, last.c_out)
+        self.dropout: nn.Module = nn.Dropout(last.rate) if last.rate else nn.Identity()
+        self.num_features: int = last.c_in
+        self.classifier: nn.Linear = _classifier(last)  # type: ignore[assignment] - see there
         initialise(self)
 
     def forward(
@@ -78,15 +82,55 @@ class Net(nn.Module):
                 drawn anew in training, the survival probability in evaluation (huang2016 eq. 5).
             order: The units to execute; by default all, in the order of the plan.
         """
+        return self.forward_head(self.forward_features(x, gates=gates, order=order))
+
+    def forward_features(
+        self,
+        x: Float[Tensor, "n c h w"],
+        *,
+        gates: Sequence[float] | None = None,
+        order: Sequence[int] | None = None,
+    ) -> Float[Tensor, "n d i j"]:
+        """Maps [n, num_features, i, j] before pooling; arguments are those of :meth:`forward`."""
         if gates is None:
             gates = draw_gates(self.plan) if self.training else expected_gates(self.plan)
         indices = range(len(self.units)) if order is None else order
         x = run_units(((self.units[index], gates[index]) for index in indices), self.stem(x))
-        return self.classify(x)
+        return self.head(x)
+
+    def forward_head(
+        self, x: Float[Tensor, "n c h w"], *, pre_logits: bool = False
+    ) -> Float[Tensor, "n d"]:
+        """Logits of what ``forward_features`` gave, or what the classifier would make them of."""
+        x = self.dropout(x.mean((2, 3)))
+        return x if pre_logits else self.classifier(x)
 
     def classify(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
         """Logits from the last unit's maps."""
-        return self.classifier(self.dropout(self.head(x).mean((2, 3))))
+        return self.forward_head(self.head(x))
+
+    @property
+    def num_classes(self) -> int:
+        """How many logits there are; of none, the net ends in its pooled features."""
+        return self.spec.num_classes
+
+    def get_classifier(self) -> nn.Linear | nn.Identity:
+        """The last layer; with 0 classes, one that does nothing."""
+        return self.classifier
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """Put a fresh last layer in place; with 0 classes, none.
+
+        The classes' names are forgotten, how images are normalised is not.
+
+        Raises:
+            UsageError: The number is negative.
+        """
+        self.spec = _of_classes(self.spec, num_classes)
+        last = layers.classifier(self.spec)
+        self.classifier = _classifier(last).to(next(self.parameters()))  # type: ignore[assignment]
+        if self.meta is not None:
+            self.meta = dataclasses.replace(self.meta, classes=())
 
 
 def expected_gates(rows: tuple[Unit, ...]) -> tuple[float, ...]:
@@ -108,7 +152,7 @@ def draw_gates(
 def initialise(net: Net) -> None:
     """Draw the weights: convolutions from N(0, 2/(k²·fan)), BN at 1 and 0, biases at 0.
 
-    The classifier's weights keep torch's uniform ±1/√c_in, which is what the papers' Torch code
+    The classifier's weights have torch's uniform ±1/√c_in, which is what the papers' Torch code
     has.  Source: he2015 §3.4 and the families' code; which fan is a field of the spec.
     """
     for module in net.modules():
@@ -119,7 +163,6 @@ def initialise(net: Net) -> None:
     for module in net.modules():
         if isinstance(module, GatedAdd):
             nn.init.constant_(module.gate.conv1.bias, module.bias)  # type: ignore[arg-type] - a parameter by construction
-    nn.init.zeros_(net.classifier.bias)
 
 
 def build(spec: Spec) -> Net:
@@ -132,18 +175,33 @@ def create(name: str, *, num_classes: int | None = None, in_channels: int = 3) -
 
     Args:
         name: As in ``residua list``, or any depth, width, growth or alpha that the rules allow.
-        num_classes: Outputs of the classifier; by default the data set's of the paper.
+        num_classes: Outputs of the classifier; by default the data set's of the paper.  With 0 the
+            net ends in its pooled features.
         in_channels: Channels of the input.
 
     Returns:
         A module that maps [n, in_channels, h, w] to logits [n, num_classes].
 
     Raises:
-        UsageError: Unknown name, or a rule of its family is broken.
+        UsageError: Unknown name, or a rule of its family or a number is broken.
     """
     spec = names.spec(name)
-    return build(
-        dataclasses.replace(
-            spec, num_classes=num_classes or spec.num_classes, in_channels=in_channels
-        )
-    )
+    if in_channels < 1:
+        raise UsageError(f"in_channels must be at least 1, not {in_channels}")
+    if num_classes is not None:
+        spec = _of_classes(spec, num_classes)
+    return build(dataclasses.replace(spec, in_channels=in_channels))
+
+
+def _of_classes(spec: Spec, num_classes: int) -> Spec:
+    if num_classes < 0:
+        raise UsageError(f"num_classes must be 0, for features alone, or more; not {num_classes}")
+    return dataclasses.replace(spec, num_classes=num_classes)
+
+
+def _classifier(last: layers.Layer) -> nn.Linear | nn.Identity:
+    if not last.c_out:
+        return nn.Identity()  # nobody asks for its weights: it tells no classes apart
+    linear = nn.Linear(last.c_in, last.c_out)
+    nn.init.zeros_(linear.bias)
+    return linear

@@ -21,6 +21,7 @@ from torch.nn import functional
 from residua.nets import native, ops
 
 Maps = Float[Tensor, "n c h w"]
+_Values = tuple[Tensor, Tensor, Tensor]  # a step's parameters: norm's weight and bias, kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class _Step:
     conv: nn.Conv2d
 
     @property
-    def parameters(self) -> tuple[Tensor, ...]:
+    def parameters(self) -> _Values:
         return self.norm.weight, self.norm.bias, self.conv.weight
 
 
@@ -85,26 +86,25 @@ class _Statistics:
     var: Tensor
     num_values: int
 
-    def of(self, norm: nn.BatchNorm2d) -> native.Norm:
+    def of(self, norm: nn.BatchNorm2d, weight: Tensor, bias: Tensor) -> native.Norm:
         """For a norm over the first of the channels, which has not changed since."""
         count = norm.num_features
-        mean, var = self.mean[:count], self.var[:count]
-        return native.Norm(mean, var, norm.weight.detach(), norm.bias.detach(), norm.eps)
+        return native.Norm(self.mean[:count], self.var[:count], weight, bias, norm.eps)
 
     def remember(self, norm: nn.BatchNorm2d) -> None:
         count = norm.num_features
-        unbiased = self.var[:count] * (self.num_values / (self.num_values - 1))
-        ops.remember(norm, self.mean[:count], unbiased)
+        ops.remember(norm, self.mean[:count], ops.unbiased(self.var[:count], self.num_values))
 
 
 class _Block(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, steps: list[tuple[_Step, ...]], *_: Tensor) -> Tensor:  # noqa: ANN401 - torch's own type lacks what is put into it
+    def forward(ctx: Any, x: Tensor, steps: list[tuple[_Step, ...]], *parameters: Tensor) -> Tensor:  # noqa: ANN401 - torch's own type lacks what is put into it
         n, channels, h, w = x.shape
         total = channels + sum(of_layer[-1].conv.out_channels for of_layer in steps)
         maps = torch.empty((n, total, h, w), dtype=x.dtype, memory_format=torch.channels_last)
         statistics = _Statistics(torch.empty(total), torch.empty(total), n * h * w)
         middles: list[Tensor] = []
+        values = iter(_by_step(parameters))
 
         def append(new: Tensor, at: int) -> None:
             to = slice(at, at + new.shape[1])
@@ -116,21 +116,24 @@ class _Block(torch.autograd.Function):
         for of_layer in steps:
             first = of_layer[0].norm.num_features
             statistics.remember(of_layer[0].norm)
-            y = _convolved(maps[:, :first], statistics, of_layer[0])
+            y = _convolved(maps[:, :first], statistics, of_layer[0], next(values))
             for step in of_layer[1:]:
                 middles.append(y)
                 inner.append(_Statistics(*native.moments(y), n * h * w))
                 inner[-1].remember(step.norm)
-                y = _convolved(y, inner[-1], step)
+                y = _convolved(y, inner[-1], step, next(values))
             append(y, first)
         ctx.steps, ctx.statistics, ctx.inner, ctx.channels = steps, statistics, inner, channels
-        ctx.save_for_backward(maps, *middles)
+        ctx.save_for_backward(maps, *middles, *parameters)
         return maps
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]  # noqa: ANN401 - as above
-        maps, *middles = ctx.saved_tensors
+        maps, *saved = ctx.saved_tensors
+        # Stacks of this pass alone: there may be another one.
+        values = _by_step(saved[len(ctx.inner) :])
+        inner = list(zip(saved, ctx.inner, strict=False))
         # Our own: the layers' gradients are added to it.
         grads = grad.clone(memory_format=torch.channels_last)
         found: list[tuple[Tensor, ...]] = []
@@ -139,25 +142,26 @@ class _Block(torch.autograd.Function):
             new = slice(first, first + of_layer[-1].conv.out_channels)
             grad_y = grads[:, new].contiguous(memory_format=torch.channels_last)
             for step in reversed(of_layer[1:]):
-                middle = middles.pop()
-                grad_middle = torch.empty_like(middle)
-                found.append(_differentiated(grad_y, middle, ctx.inner.pop(), step, grad_middle))
-                grad_y = grad_middle
-            old = maps[:, :first]
-            step = of_layer[0]
-            found.append(
-                _differentiated(grad_y, old, ctx.statistics, step, grads[:, :first], add=True)
-            )
+                x, statistics = inner.pop()
+                grad_x = torch.empty_like(x)
+                arguments = (grad_y, x, statistics, step, values.pop())
+                found.append(_differentiated(*arguments, grad_x=grad_x, add=False))
+                grad_y = grad_x
+            arguments = (grad_y, maps[:, :first], ctx.statistics, of_layer[0], values.pop())
+            found.append(_differentiated(*arguments, grad_x=grads[:, :first], add=True))
         in_order = [g for of_step in reversed(found) for g in of_step]
         return grads[:, : ctx.channels], None, *in_order
 
 
-def _convolved(x: Tensor, statistics: _Statistics, step: _Step) -> Tensor:
-    y = torch.empty(x.shape, dtype=x.dtype, memory_format=torch.channels_last)
-    native.forward(x, statistics.of(step.norm), addend=None, relu=True, y=y)
-    conv = step.conv
+def _by_step(parameters: Sequence[Tensor]) -> list[_Values]:
+    return list(zip(parameters[::3], parameters[1::3], parameters[2::3], strict=True))
+
+
+def _convolved(x: Tensor, statistics: _Statistics, step: _Step, values: _Values) -> Tensor:
+    *of_norm, weight = values
+    y = _activated(x, statistics.of(step.norm, *of_norm))
     with torch.autocast(x.device.type, enabled=False):
-        return ops.dense(functional.conv2d(y, conv.weight.to(x.dtype), padding=conv.padding))
+        return ops.dense(functional.conv2d(y, weight.to(x.dtype), padding=step.conv.padding))
 
 
 def _differentiated(  # noqa: PLR0913 - what it reads and writes
@@ -165,18 +169,17 @@ def _differentiated(  # noqa: PLR0913 - what it reads and writes
     x: Tensor,
     statistics: _Statistics,
     step: _Step,
-    grad_x: Tensor,
+    values: _Values,
     *,
-    add: bool = False,
+    grad_x: Tensor,
+    add: bool,
 ) -> tuple[Tensor, ...]:
     """Write or add the gradient of a step's input; return those of its parameters."""
-    norm = statistics.of(step.norm)
-    y = torch.empty(x.shape, dtype=x.dtype, memory_format=torch.channels_last)
-    native.forward(x, norm, addend=None, relu=True, y=y)
-    conv = step.conv
+    *of_norm, weight = values
+    norm, conv = statistics.of(step.norm, *of_norm), step.conv
     constants = (conv.stride, conv.padding, conv.dilation, False, (0, 0), conv.groups)
     grad_y, grad_weight, _ = torch.ops.aten.convolution_backward(
-        grad, y, conv.weight.detach().to(x.dtype), None, *constants, [True, True, False]
+        grad, _activated(x, norm), weight.to(x.dtype), None, *constants, [True, True, False]
     )
     grad_norm = native.backward(
         ops.dense(grad_y),
@@ -188,4 +191,11 @@ def _differentiated(  # noqa: PLR0913 - what it reads and writes
         accumulate=add,
         grad_addend=None,
     )
-    return *grad_norm, grad_weight.to(conv.weight.dtype)
+    return *grad_norm, grad_weight.to(weight.dtype)
+
+
+def _activated(x: Tensor, norm: native.Norm) -> Tensor:
+    """``relu(norm(x))``, which is not kept."""
+    y = torch.empty(x.shape, dtype=x.dtype, memory_format=torch.channels_last)
+    native.forward(x, norm, addend=None, relu=True, y=y)
+    return y

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict, deque
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from residua.errors import UsageError
 from residua.nets import ops
 from residua.nets.build import Net
 from residua.nets.parts import replace
@@ -27,7 +28,7 @@ def fold(net: Net, *, dtype: torch.dtype | None = None) -> Net:
     """A copy of a net in evaluation mode, which computes the same but for rounding.
 
     A norm right behind a convolution becomes part of its weights. A unit of the copy may overwrite
-    the maps that it is given. A net that hooks watch is copied as it is.
+    the maps that it is given. A net that hooks watch is copied as it is, in its own type.
 
     Args:
         net: Any net; it is left alone.
@@ -36,14 +37,24 @@ def fold(net: Net, *, dtype: torch.dtype | None = None) -> Net:
 
     Returns:
         A net on the same device, its weights in channels_last, which learns nothing any more.
+
+    Raises:
+        UsageError: Another type is asked for, of a net that hooks watch.
     """
     folded = copy.deepcopy(net).eval().requires_grad_(requires_grad=False)
-    if not ops.watched(*net.modules()):
-        replace(folded, Chain, partial(_folded, dtype=dtype))
-        for index, unit in enumerate(folded.units):
-            folded.units[index] = _summed(unit)
-        if dtype:
-            folded.head.append(_Cast(folded.classifier.weight.dtype))
+    own = next(net.parameters()).dtype
+    if ops.watched(*net.modules()):
+        if dtype not in {None, own}:
+            raise UsageError(
+                f"hooks watch this net, so it computes in its own {own}, not in {dtype}: remove "
+                f"the hooks first"
+            )
+        return folded
+    replace(folded, Chain, partial(_folded, dtype=dtype))
+    for index, unit in enumerate(folded.units):
+        folded.units[index] = _summed(unit)
+    if dtype:
+        folded.head.append(_Cast(own))
     return folded
 
 
@@ -74,12 +85,12 @@ class FoldedConv(nn.Module):
             weight, bias = fuse_conv_bn_weights(weight, bias, *statistics)
         dtype = dtype or weight.dtype
         weight = weight.detach().to(dtype, memory_format=torch.channels_last)
-        self.weight = nn.Parameter(weight, requires_grad=False)
-        self.bias = None
+        self.weight: nn.Parameter = nn.Parameter(weight, requires_grad=False)
+        self.bias: nn.Parameter | None = None
         if bias is not None:
             self.bias = nn.Parameter(bias.detach().to(dtype), requires_grad=False)
         self.relu = relu
-        self.geometry = (conv.padding, conv.stride, conv.dilation, conv.groups)
+        self.geometry: tuple[Any, ...] = (conv.padding, conv.stride, conv.dilation, conv.groups)
 
     def forward(self, x: Maps) -> Result:
         """Map [n, c_in, h, w] to [n, c_out, ⌈h/stride⌉, ⌈w/stride⌉]."""

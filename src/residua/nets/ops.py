@@ -121,6 +121,11 @@ def remember(norm: nn.BatchNorm2d, mean: Tensor, var: Tensor) -> None:
     norm.num_batches_tracked.add_(1)
 
 
+def unbiased(var: Tensor, num_values: float) -> Tensor:
+    """A variance of ``num_values`` values as BN remembers it, from that by which it normalises."""
+    return var * (num_values / (num_values - 1))
+
+
 def _evaluated(x: Tensor, norm: nn.BatchNorm2d, addend: Tensor | None, *, relu: bool) -> Tensor:
     assert norm.running_mean is not None
     assert norm.running_var is not None
@@ -142,8 +147,7 @@ class _NormAddReLU(torch.autograd.Function):
         relu: bool,  # noqa: FBT001 - as above
     ) -> Tensor:
         mean, var = native.moments(x)
-        num_values = x.numel() // x.shape[1]
-        remember(norm, mean, var * (num_values / (num_values - 1)))
+        remember(norm, mean, unbiased(var, x.numel() // x.shape[1]))
         y = torch.empty_like(x)
         native.forward(
             x, native.Norm(mean, var, weight, bias, norm.eps), addend=addend, relu=relu, y=y

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from residua.nets.ops import remember
+from residua.nets.ops import remember, unbiased
 
 Maps = Float[Tensor, "n c h w"]
 # A part's tensor to the same tensors of all the parts in its group, stacked: itself among them.
@@ -73,7 +73,7 @@ class SharedNorm(nn.BatchNorm2d):
             var = variances.mean(0) + (means - mean).square().mean(0)
             num_values = len(means) * x.numel() / self.num_features
             mean, var = mean.to(self.weight), var.to(self.weight)
-            remember(self, mean, var * (num_values / (num_values - 1)))
+            remember(self, mean, unbiased(var, num_values))
         return _Normalise.apply(x, self.weight, self.bias, mean, var, self.eps, self.gather)  # type: ignore[return-value] - torch leaves it untyped
 
 

@@ -49,6 +49,25 @@ class ZeroPad(nn.Module):
         return f"added={self.added}, stride={self.stride}, window={self.window}"
 
 
+class AveragePool(nn.Module):
+    """The mean over windows side by side; a last pixel that fills none is dropped, an only one not.
+
+    So that images of any size reach a dense net's classifier.
+    """
+
+    def __init__(self, window: int) -> None:
+        super().__init__()
+        self.window = window
+
+    def forward(self, x: Maps) -> Result:
+        """Map [n, c, h, w] to [n, c, max(1, ⌊h/window⌋), max(1, ⌊w/window⌋)]."""
+        return functional.avg_pool2d(x, [min(self.window, side) for side in x.shape[2:]])
+
+    def extra_repr(self) -> str:
+        """Show what distinguishes one from another."""
+        return f"window={self.window}"
+
+
 def _conv(layer: Layer) -> nn.Module:
     return nn.Conv2d(
         layer.c_in,
@@ -68,7 +87,7 @@ MODULES: dict[layers.LayerKind, Callable[[Layer], nn.Module]] = {
     "pad": lambda layer: ZeroPad(
         added=layer.c_out - layer.c_in, stride=layer.stride, window=layer.kernel
     ),
-    "average_pool": lambda layer: nn.AvgPool2d(layer.kernel, layer.stride),
+    "average_pool": lambda layer: AveragePool(layer.kernel),
     "max_pool": lambda layer: nn.MaxPool2d(layer.kernel, layer.stride, padding=1),
     "linear": lambda layer: nn.Linear(layer.c_in, layer.c_out, bias=layer.bias),
 }
@@ -135,9 +154,9 @@ class GatedAdd(nn.Module):
 
     def __init__(self, gate: Gate, parts: tuple[Layer, ...]) -> None:
         super().__init__()
-        self.gate = chain(parts)
-        self.exclusive = gate.exclusive
-        self.bias = gate.bias
+        self.gate: Chain = chain(parts)
+        self.exclusive: bool = gate.exclusive
+        self.bias: float = gate.bias
 
     def forward(self, carry: Maps, branch: Maps) -> Maps:
         """Add two maps of one shape."""
@@ -155,11 +174,11 @@ class ResidualUnit(nn.Module):
     def __init__(self, spec: ResidualSpec, row: Unit) -> None:
         super().__init__()
         parts = layers.unit(spec, row)
-        self.shared = chain(parts.shared)
-        self.branch = chain(parts.branch)
-        self.carry = None if row.shortcut == "none" else chain(parts.carry)
-        self.join = _join(spec, parts.gate)
-        self.after = chain(parts.after)
+        self.shared: Chain = chain(parts.shared)
+        self.branch: Chain = chain(parts.branch)
+        self.carry: Chain | None = None if row.shortcut == "none" else chain(parts.carry)
+        self.join: nn.Module = _join(spec, parts.gate)
+        self.after: Chain = chain(parts.after)
 
     def forward(self, x: Maps, gate: float | Tensor = 1.0) -> Result:
         """Map [n, c_in, h, w] to [n, c_out, ⌈h/stride⌉, ⌈w/stride⌉].
@@ -206,7 +225,7 @@ class DenseLayer(nn.Module):
 
     def __init__(self, spec: Spec, row: Unit) -> None:
         super().__init__()
-        self.branch = chain(layers.unit(spec, row).branch)
+        self.branch: Chain = chain(layers.unit(spec, row).branch)
 
     def forward(self, x: Maps, gate: float | Tensor = 1.0) -> Result:
         """Map [n, c, h, w] to [n, c + growth, h, w]; ``gate`` scales the appended channels."""
@@ -221,7 +240,7 @@ class Transition(nn.Module):
 
     def __init__(self, spec: Spec, row: Unit) -> None:
         super().__init__()
-        self.branch = chain(layers.unit(spec, row).branch)
+        self.branch: Chain = chain(layers.unit(spec, row).branch)
 
     def forward(self, x: Maps, gate: float | Tensor = 1.0) -> Result:
         """Map [n, c, h, w] to [n, c_out, h/2, w/2]; ``gate`` scales the output."""

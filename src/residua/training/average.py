@@ -17,7 +17,7 @@ class Average:
     """
 
     def __init__(self, net: Net, *, decay: float) -> None:
-        self.net = copy.deepcopy(net).requires_grad_(requires_grad=False)
+        self.net: Net = copy.deepcopy(net).requires_grad_(requires_grad=False)
         self.decay = decay
 
     @torch.no_grad()

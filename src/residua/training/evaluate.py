@@ -58,7 +58,7 @@ CROPS = tuple(
     for mirrored in (False, True)
     for down, right in ((0, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
 )
-VIEWS = {"plain": PLAIN, "flip": FLIP, "crops": CROPS}
+VIEWS: dict[str, tuple[View, ...]] = {"plain": PLAIN, "flip": FLIP, "crops": CROPS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
