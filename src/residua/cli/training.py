@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from residua.runs.records import RunDirectory
     from residua.training.progress import Watcher
     from residua.training.recipes import Recipe
-    from residua.training.runtime import Runtime
 
 MOST_SEED = 2**63 - 1  # what torch's generators take
 
@@ -32,7 +31,7 @@ MOST_SEED = 2**63 - 1  # what torch's generators take
 @click.argument("name")
 @click.option("--data", "data_name", required=True, help="The data set: cifar10, digits, …")
 @data_dir
-@click.option("--recipe", "recipe_name", help="How to train.  [default: the paper's]")
+@click.option("--recipe", "recipe_name", help="A name, or fast.  [default: the paper's]")
 @click.option("--epochs", type=float, help="Train for so many epochs, milestones in proportion.")
 @click.option("--seed", type=click.IntRange(0, MOST_SEED), default=0, show_default=True)
 @click.option(
@@ -71,6 +70,7 @@ def train(
     recipe = _recipe(name, how.pop("recipe_name"), how.pop("epochs"))
     launch.split_up(devices)
     # It imports torch, which a process that only watches its ranks can do without.
+    from residua.studies.runner import carry_out
     from residua.training.runtime import start
 
     shown = _shown(tensorboard=tensorboard, quiet=quiet)
@@ -83,7 +83,7 @@ def train(
     if seeds == 1:
         runs = {out: run}
     records = [
-        _train(each, data, at, runtime, resume=resume, shown=shown) for at, each in runs.items()
+        carry_out(each, data, at, runtime, resume=resume, shown=shown) for at, each in runs.items()
     ]
     if runtime.ranks.first:
         _show(records, out, as_json=as_json)
@@ -161,7 +161,11 @@ def _validation(path: Path, data: DataSet) -> Images | Files:
 def _recipe(net: str, name: str | None, epochs: float | None) -> Recipe:
     from residua.training import presets, recipes
 
-    recipe = presets.get(name) if name else presets.default(names.entry(net))
+    entry = names.entry(net)
+    if name == "fast":
+        recipe = presets.fast_for(entry)
+    else:
+        recipe = presets.get(name) if name else presets.default(entry)
     return recipe if epochs is None else recipes.rescaled(recipe, epochs)
 
 
@@ -221,48 +225,3 @@ def _show(records: list[dict[str, Any]], out: Path, *, as_json: bool) -> None:
         print_over_seeds(result)
     else:
         print_record(result, RunDirectory(out))
-
-
-def _train(
-    run: Run,
-    data: DataSet,
-    out: Path,
-    runtime: Runtime,
-    *,
-    resume: bool,
-    shown: Callable[[RunDirectory], Watcher],
-) -> dict[str, Any]:
-    """Train one run into its directory, unless it has finished there before."""
-    from residua.training.train import entered, prepare
-    from residua.training.train import train as train_run
-
-    state = prepare(run, data, runtime)
-    with entered(out, run, runtime, resume=resume, shown=shown) as (directory, watch):
-        record = directory.record()
-        if record is not None:
-            watch.say(f"{out} holds this run, finished: nothing to do")
-        else:
-            watch.say(_announcement(run, data, runtime))
-            record = dataclasses.asdict(train_run(state, data, directory, watch))
-        # A process that was killed may have left a record without them.
-        if runtime.ranks.first and not directory.curves.exists():
-            _draw(record, directory, watch)
-    return record
-
-
-def _announcement(run: Run, data: DataSet, runtime: Runtime) -> str:
-    recipe = run.recipe
-    moved = f" (its own are {recipe.rescaled_from})" if recipe.rescaled_from else ""
-    return (
-        f"{run.net} on {data.name}, seed {run.seed}; recipe {recipe.name}, {recipe.precision}, "
-        f"{recipe.budget.unit}: {recipe.budget.length:g}{moved}; {runtime.name}"
-    )
-
-
-def _draw(record: dict[str, Any], directory: RunDirectory, watch: Watcher) -> None:
-    from residua.studies.plots import learning_curves
-
-    try:
-        learning_curves(record, directory.metrics(), directory.curves)
-    except ImportError:
-        watch.warn("curves.png was not drawn: pip install 'residua[plots]'")

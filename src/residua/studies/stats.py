@@ -1,14 +1,18 @@
-"""Statistics over seeds: mean, standard deviation, and the interval that the mean lies in."""
+"""Statistics over seeds: means with their intervals, paired tests, and when a figure is reproduced.
+
+Every report, study and ``reproduce`` takes its numbers from here.
+"""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 LEVEL = 0.95
+MIN_SEEDS = 3  # with fewer, Student's interval is too wide to decide anything
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,47 @@ def summarise(values: Sequence[float]) -> Summary:
     sd = statistics.stdev(values)
     half = student_quantile((1 + LEVEL) / 2, freedom=n - 1) * sd / math.sqrt(n)
     return Summary(n=n, mean=mean, sd=sd, interval=(mean - half, mean + half))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """What changes from one net to another where both were trained with the same seeds.
+
+    Attributes:
+        difference: Of one minus other, over the seeds that both have.
+        t: Student's statistic, the difference over its standard error; None for a single seed, or
+            where the difference is the same for every seed.
+        p: How often a t at least so far from 0 comes by chance; None where t is.
+    """
+
+    difference: Summary
+    t: float | None
+    p: float | None
+
+
+def paired(one: Mapping[int, float], other: Mapping[int, float]) -> Paired:
+    """The paired t-test of two samples by seed; at least one seed is in both.
+
+    What a seed does to both alike (order of images, crops, initial weights) falls out of the
+    difference.
+    """
+    difference = summarise([one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())])
+    if not difference.sd:
+        return Paired(difference=difference, t=None, p=None)
+    t = difference.mean / (difference.sd / math.sqrt(difference.n))
+    p = 2 * student_share(-abs(t), freedom=difference.n - 1)
+    return Paired(difference=difference, t=t, p=p)
+
+
+def reproduces(ours: Summary, *, printed: float, printed_sd: float | None) -> bool | None:
+    """Whether a sample of errors reproduces a printed one; None if it is too small to tell.
+
+    It does if the printed error lies inside the 95 % interval of our mean, widened by the source's
+    own standard deviation where that is known, or above it: then ours is better.
+    """
+    if ours.interval is None or ours.n < MIN_SEEDS:
+        return None
+    return ours.interval[0] - (printed_sd or 0) <= printed
 
 
 def over_seeds(records: Sequence[dict[str, Any]]) -> dict[str, Any]:

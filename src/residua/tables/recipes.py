@@ -41,7 +41,7 @@ def print_explained(rows: tuple[Explained, ...]) -> None:
     table.add_column()
     table.add_column("where from", style="dim", overflow="fold")
     for row in rows:
-        table.add_row(row.path, _plain(row.value), row.source)
+        table.add_row(row.path, plain(row.value), row.source)
     Console().print(table, highlight=False)
 
 
@@ -58,14 +58,14 @@ def print_difference(rows: list[dict[str, Any]], one: str, other: str) -> None:
     for why in reasons:  # each said once, beside the first of its values
         for index, row in enumerate(row for row in rows if row["why"] == why):
             said = "" if index else why
-            table.add_row(row["path"], _plain(row[one]), _plain(row[other]), said)
+            table.add_row(row["path"], plain(row[one]), plain(row[other]), said)
     Console().print(table, highlight=False)
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
     """A value as a person writes it."""
     if isinstance(value, tuple):
-        return ", ".join(_plain(part) for part in value)
+        return ", ".join(plain(part) for part in value)
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "-"}[value]
     return f"{value:,g}" if isinstance(value, int | float) else str(value)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import combinations, pairwise
+from itertools import combinations
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int64
@@ -15,6 +16,7 @@ from residua.data.loaders import evaluation_batches
 from residua.data.normalise import Normalisation
 from residua.errors import UsageError
 from residua.nets.build import Net, expected_gates
+from residua.nets.fold import fold
 
 BATCH_SIZE = 250
 
@@ -91,7 +93,12 @@ def kendall_tau(order: Sequence[int]) -> float:
 
 
 def errors(
-    net: Net, images: Images, normalisation: Normalisation, variants: Sequence[Variant]
+    net: Net,
+    images: Images,
+    normalisation: Normalisation,
+    variants: Sequence[Variant],
+    *,
+    precision: Literal["fp32", "bf16"] = "fp32",
 ) -> list[float]:
     """Percent of images that each variant of a net gets wrong.
 
@@ -99,16 +106,17 @@ def errors(
     the time of n / 2 nets.
 
     Args:
-        net: In any mode; it is evaluated, and left in the mode that it was in.
+        net: It is left as it is; a copy, see :func:`residua.nets.fold.fold`, is executed.
         images: What to classify.
         normalisation: The net's.
         variants: From the other functions of this module.
+        precision: What convolutions compute in.
 
     Returns:
         An error for each variant, in their order.
     """
-    was_training = net.training
-    net.eval()
+    dtype = torch.bfloat16 if precision == "bf16" else net.classifier.weight.dtype
+    folded = fold(net, dtype=dtype)
     wrong = [0] * len(variants)
     remaining = list(enumerate(variants))
     with torch.inference_mode():
@@ -118,8 +126,7 @@ def errors(
             normalisation=normalisation,
             device=net.classifier.weight.device,
         ):
-            _count(net, net.stem(x), labels, remaining, wrong)
-    net.train(was_training)
+            _count(folded, folded.stem(x), labels, remaining, wrong)
     return [100 * each / len(images) for each in wrong]
 
 
@@ -137,21 +144,36 @@ def _count(
             following[steps[0]].append((variant, steps[1:]))
         else:
             wrong[variant] += int((net.classify(x).argmax(1) != labels).sum())
-    for (index, gate), rest in following.items():
-        _count(net, net.units[index](x, gate), labels, rest, wrong)
+    for place, ((index, gate), rest) in enumerate(following.items(), start=1):
+        # A folded unit may overwrite what it reads.
+        maps = x if place == len(following) else x.clone()
+        _count(net, net.units[index](maps, gate), labels, rest, wrong)
 
 
 def _checked(net: Net, steps: list[Step]) -> Variant:
-    for (one, _), (other, _) in pairwise(steps):
-        before, after = net.plan[one], net.plan[other]
+    indices = [index for index, _ in steps]
+    ends = [("the stem", net.plan[0].c_in, 1), *(_written(net, index) for index in indices)]
+    for before, index in zip(ends, indices, strict=False):
+        row = net.plan[index]
         # Units of one stage have maps of one size; the first of a stage halves it.
-        enters = after.stage == before.stage + 1 and _begins(net, other)
-        if before.c_out != after.c_in or not (after.stage == before.stage or enters):
-            raise UsageError(
-                f"unit {other} reads {after.c_in} channels of stage {after.stage}, but unit {one} "
-                f"before it writes {before.c_out} in stage {before.stage}"
-            )
+        stages = {row.stage, row.stage - 1} if _begins(net, index) else {row.stage}
+        _fits(before, f"unit {index}", row.c_in, stages)
+    last = net.plan[-1]
+    _fits(ends[-1], "the head", last.c_out, {last.stage})
     return tuple(steps)
+
+
+def _written(net: Net, index: int) -> tuple[str, int, int]:
+    return f"unit {index}", net.plan[index].c_out, net.plan[index].stage
+
+
+def _fits(before: tuple[str, int, int], reader: str, c_in: int, stages: set[int]) -> None:
+    writer, c_out, stage = before
+    if c_out != c_in or stage not in stages:
+        raise UsageError(
+            f"{reader} reads {c_in} channels of stage {max(stages)}, but {writer} before it "
+            f"writes {c_out} in stage {stage}"
+        )
 
 
 def _begins(net: Net, index: int) -> bool:

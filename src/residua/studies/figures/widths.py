@@ -1,76 +1,18 @@
-"""Figures.  The only importer of matplotlib, which is an optional package."""
+"""The widths of one net's units, beside other ways to grow as wide."""
 
 from __future__ import annotations
 
-import io
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from residua.arch.names import Entry
 from residua.arch.plan import plan
 from residua.arch.spec import Additive, DenseSpec, Multiplicative, ResidualSpec, Spec
-from residua.runs.files import write_atomically
+from residua.studies.figures.style import BLUE, GREEN, ORANGE, finish, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-FORMATS = (".png", ".svg")
-BLUE, ORANGE, BLACK, GREEN = "#0072b2", "#d55e00", "#000000", "#009e73"  # Okabe-Ito: safe for all
-TRAIN, VAL, TEST, RATE = BLUE, ORANGE, BLACK, GREEN
-
-
-def learning_curves(record: dict[str, Any], epochs: list[dict[str, Any]], path: Path) -> None:
-    """Draw a run's errors, losses and learning rate over its epochs into a PNG.
-
-    Args:
-        record: The run's record.
-        epochs: Its metrics, a dictionary an epoch.
-        path: Where the figure goes.
-
-    Raises:
-        ImportError: matplotlib is not installed.
-        OSError: The place cannot be written to.
-    """
-    from matplotlib.figure import Figure  # noqa: PLC0415 - an optional package
-
-    figure = Figure(figsize=(11, 3.8), dpi=130, layout="constrained")
-    errors, losses, rates = figure.subplots(1, 3)
-    x = [epoch["epoch"] for epoch in epochs]
-    for axes, metric in ((errors, "error"), (losses, "loss")):
-        for split, colour in (("train", TRAIN), ("val", VAL)):
-            y = [epoch[f"{split}_{metric}"] for epoch in epochs]
-            if None not in y:
-                axes.plot(x, y, color=colour, marker="o", markersize=3, label=_LABELS[split])
-    errors.axhline(
-        record["test_error"], color=TEST, linestyle=":", linewidth=1.2, label="test, at the end"
-    )
-    rates.plot(x, [epoch["lr"] for epoch in epochs], color=RATE, marker="o", markersize=3)
-    rates.set_yscale("log")
-    _finish(errors, title="Error", unit="percent of images")
-    _finish(losses, title="Cross-entropy", unit="nats per image")
-    _finish(rates, title="Learning rate", unit="at the epoch's end")
-    for axes in (errors, losses):
-        axes.set_ylim(bottom=0)
-        axes.legend(frameon=False)
-    figure.suptitle(
-        f"{record['net']} on {record['data']['name']}, recipe {record['recipe']['name']}, "
-        f"seed {record['seed']}: test error {record['test_error']:.2f} %"
-    )
-    _save(figure, path)
-
-
-_LABELS = {"train": "training, augmented", "val": "validation"}
-
-
-def _finish(axes: Axes, *, title: str, unit: str, x: str = "epoch") -> None:
-    axes.set_title(title)
-    axes.set_xlabel(x)
-    axes.set_ylabel(unit)
-    axes.locator_params(axis="x", integer=True)
-    axes.grid(visible=True, alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def width_profile(entry: Entry, path: Path) -> None:
@@ -102,14 +44,14 @@ def width_profile(entry: Entry, path: Path) -> None:
         axes.plot(widths, label="widths", color=BLUE, linewidth=2.4, drawstyle="steps-mid")
     _mark_stages(axes, spec)
     inner = not dense and spec.expansion > 1
-    _finish(
+    finish(
         axes,
         title=title,
         unit=f"{'inner ' if inner else ''}width of the unit, in channels",
         x="index of the unit",
     )
     axes.set_ylim(0, 1.12 * max(widths))
-    _save(figure, path)
+    save(figure, path)
 
 
 # What stands at a line, how far along it, how many points beside it, and which corner there.
@@ -171,9 +113,3 @@ def _mark_stages(axes: Axes, spec: Spec) -> None:
             ha="center",
         )
         side = -(-side // 2)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:])
-    write_atomically(path, buffer.getvalue())

@@ -1,0 +1,148 @@
+"""How much a study may train: from seconds on synthetic images to the papers' own recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from residua.arch import count, names
+from residua.arch.names import Entry
+from residua.errors import UsageError
+from residua.runs.config import DataChoice, Run
+from residua.training import presets, recipes
+from residua.training.recipes import Augment, Cosine, Recipe, Sgd
+from residua.training.recipes import Budget as Length
+
+Runs = dict[str, tuple[Run, ...]]  # a net's label, and its runs, one for each seed
+
+CPU_MACS_PER_S = (
+    3.2e10  # trained with, one thread, bf16: ResNet-20, 40.55 M, at 800 images a second
+)
+EVALUATION = 1 / 3  # of the time that training takes
+TEST_VIEWS = 2 * 10_000  # CIFAR's test images, each once as it is and once mirrored
+
+LAPTOP_EPOCHS = 5
+# One recipe for all families, so that studies share runs and nets differ in nothing else.
+LAPTOP = Recipe(
+    name="laptop",
+    budget=Length(length=LAPTOP_EPOCHS),
+    batch_size=32,  # four times the steps of 128 in the time: deep nets need them
+    schedule=Cosine(rise=0.2),
+    optim=Sgd(lr=0.05, nesterov=True, weight_decay=5e-4),
+    augment=Augment(padding="reflect"),
+    precision="bf16",
+)
+SMOKE = replace(
+    LAPTOP,
+    name="smoke",
+    budget=Length(length=2),
+    augment=Augment(),
+    precision="fp32",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What the runs of a study have in common.
+
+    Attributes:
+        name: What it is asked for by.
+        says: What it comes to, in words.
+        data: The images.
+        recipe: How a net is trained.
+        decides: Whether what comes of it may confirm or refute anything.
+    """
+
+    name: str
+    says: str
+    data: DataChoice
+    recipe: Callable[[Entry], Recipe]
+    decides: bool = True
+
+    def run(self, net: str, seed: int) -> Run:
+        """One run."""
+        entry = names.entry(net)
+        return Run(net=net, data=self.data, recipe=self.recipe(entry), seed=seed)
+
+    def runs(self, nets: Iterable[str], seeds: Sequence[int]) -> Runs:
+        """Runs of some nets of the grammar of CIFAR, each under its name without ``cifar/``."""
+        return {net: tuple(self.run(f"cifar/{net}", seed) for seed in seeds) for net in nets}
+
+    def longer(self, *, laptop_epochs: float) -> Budget:
+        """At ``laptop``, all images for so many epochs; elsewhere no change."""
+        if self.name != "laptop":
+            return self
+        recipe = recipes.rescaled(LAPTOP, laptop_epochs)
+        return replace(
+            self,
+            says=f"all training images, {laptop_epochs:g} epochs",
+            data=replace(self.data, train_limit=None),
+            recipe=lambda _: recipe,
+        )
+
+    def on(self, data: str, *, num_train: int, val_size: int) -> Budget:
+        """The same on another data set, or on as many images as there are."""
+        val_size = min(self.data.val_size, val_size)
+        limit = self.data.train_limit
+        if limit is not None and limit >= num_train - val_size:
+            limit = None
+        return replace(self, data=DataChoice(name=data, val_size=val_size, train_limit=limit))
+
+
+BUDGETS: dict[str, Budget] = {
+    budget.name: budget
+    for budget in (
+        Budget(
+            name="smoke",
+            says="64 synthetic images, 2 epochs: shows that all works, decides nothing",
+            data=DataChoice(name="synthetic", val_size=32, train_limit=64),
+            recipe=lambda _: SMOKE,
+            decides=False,
+        ),
+        Budget(
+            name="laptop",
+            says=f"9,000 training images, {LAPTOP_EPOCHS} epochs, small nets",
+            data=DataChoice(name="cifar10", val_size=1_000, train_limit=9_000),
+            recipe=lambda _: LAPTOP,
+        ),
+        Budget(
+            name="fast",
+            says="the papers' nets, the fast recipes",
+            data=DataChoice(name="cifar10", val_size=5_000),
+            recipe=presets.fast_for,
+        ),
+        Budget(
+            name="paper",
+            says="the papers' nets and recipes",
+            data=DataChoice(name="cifar10", val_size=5_000),
+            recipe=presets.default,
+        ),
+    )
+}
+
+
+def get(name: str) -> Budget:
+    """A budget by name.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    if name not in BUDGETS:
+        raise UsageError(f"no budget is called {name!r}; there are {', '.join(BUDGETS)}")
+    return BUDGETS[name]
+
+
+def cpu_minutes(runs: Iterable[Run], *, num_train: int = 50_000) -> float:
+    """About how long runs take on one thread of a CPU that computes in bf16."""
+    return sum(_seconds(run, num_train) for run in runs) / 60
+
+
+def _seconds(run: Run, num_train: int) -> float:
+    left = num_train - run.data.val_size
+    images = min(run.data.train_limit or left, left)
+    length = run.recipe.budget
+    epochs = length.length
+    if length.unit == "iterations":
+        epochs *= run.recipe.batch_size / images
+    passes = epochs * (images + EVALUATION * run.data.val_size) + EVALUATION * TEST_VIEWS
+    return passes * count.totals(names.spec(run.net)).macs / CPU_MACS_PER_S

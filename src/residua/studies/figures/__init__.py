@@ -1,0 +1,1 @@
+"""Figures for people.  The only importer of matplotlib, which is an optional package."""

@@ -1,0 +1,1 @@
+"""What is measured on nets: lesions, signals, paths, weights."""
