@@ -11,6 +11,8 @@ import residua as package
 from residua import export
 
 Residua = Callable[..., Any]
+Refused = Callable[..., None]
+fault = pytest.mark.fault
 
 
 def test_export_as_json(residua: Residua, finished: Path, tmp_path: Path):
@@ -35,27 +37,61 @@ def test_export_for_people(residua: Residua, finished: Path, tmp_path: Path):
     assert out.is_file()
 
 
+@fault("export: the file computes something else")
 def test_an_export_whose_check_fails_leaves_nothing(
-    residua: Residua, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    residua: Residua,
+    refused: Refused,
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     """The status is 1, and the difference is told."""
     monkeypatch.setattr(export, "TOLERANCE", -1.0)
     out = tmp_path / "net.safetensors"
     outcome = residua("export", finished, "--format", "safetensors", "--out", out)
-    outcome.assert_refused("computes something else", "nothing was written", status=1)
+    refused(outcome, "computes something else", "nothing was written", status=1)
     assert [] == list(tmp_path.iterdir())
 
 
-def test_wrong_use_of_export_is_told(residua: Residua, finished: Path, tmp_path: Path):
-    """An ending that belies the format, weights of ours folded, no weights, an unknown format."""
-    for source, form, name, phrase, status in (
-        (finished, "pt2", "net.onnx", "must end in .pt2", 2),
-        (finished, "safetensors", "missing/net.safetensors", "cannot write to", 1),
-        (tmp_path, "pt2", "net.pt2", "no weights", 2),
-        (finished, "tflite", "net.tflite", "'tflite' is not one of", 2),
-    ):
-        outcome = residua("export", source, "--format", form, "--out", tmp_path / name)
-        outcome.assert_refused(phrase, status=status)
+@pytest.mark.parametrize(
+    ("form", "name", "phrase", "status"),
+    [
+        pytest.param(
+            *("pt2", "net.onnx", "must end in .pt2", 2),
+            marks=fault("export: an ending of another format"),
+        ),
+        pytest.param(
+            *("safetensors", "missing/net.safetensors", "cannot write to", 1),
+            marks=fault("export: into a directory that is not there"),
+        ),
+        pytest.param(
+            *("tflite", "net.tflite", "'tflite' is not one of", 2),
+            marks=fault("export: an unknown format"),
+        ),
+    ],
+)
+def test_wrong_use_of_export_is_told(
+    residua: Residua, refused: Refused, finished: Path, tmp_path: Path, form, name, phrase, status
+):
+    """In a line, and nothing is written."""
+    outcome = residua("export", finished, "--format", form, "--out", tmp_path / name)
+    refused(outcome, phrase, status=status)
+    assert [] == list(tmp_path.iterdir())
+
+
+@fault("export: folded weights of ours")
+def test_weights_of_ours_are_not_folded(
+    residua: Residua, refused: Refused, finished: Path, tmp_path: Path
+):
+    """They would be no net of ours any more."""
     how = ("--format", "safetensors", "--fold", "--out", tmp_path / "net.safetensors")
-    residua("export", finished, *how).assert_refused("keep BN", status=2)
+    refused(residua("export", finished, *how), "keep BN", status=2)
+    assert [] == list(tmp_path.iterdir())
+
+
+@fault("export: a directory without weights")
+def test_an_export_of_nothing_is_told(residua: Residua, refused: Refused, tmp_path: Path):
+    """There is nothing to write."""
+    outcome = residua("export", tmp_path, "--format", "pt2", "--out", tmp_path / "net.pt2")
+    refused(outcome, "no weights", status=2)
     assert [] == list(tmp_path.iterdir())

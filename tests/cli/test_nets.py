@@ -79,3 +79,29 @@ def test_without_matplotlib_the_figure_is_refused(
     outcome.assert_refused("--figure needs matplotlib: pip install 'residua[plots]'", status=2)
     assert 1 == len(outcome.err.splitlines())
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_unit_is_drawn_without_matplotlib(
+    residua: Residua, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Its layers stand in the file."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    file = tmp_path / "unit.svg"
+    outcome = residua("show", "cifar/resnet-20", "--unit", 3, "--figure", file)
+    assert 0 == outcome.status
+    assert ">3×3 conv, 32, /2</text>" in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("place", [[], ["--figure", "unit.png"]])
+def test_a_unit_wants_a_place_as_svg(residua: Residua, place: list[str]):
+    """Without one, or with another ending, the message shows one that works."""
+    outcome = residua("show", "cifar/resnet-20", "--unit", 3, *place)
+    outcome.assert_refused("--figure unit.svg", status=2)
+
+
+def test_a_unit_that_is_not_there_is_refused(residua: Residua, tmp_path: Path):
+    """The message has the indices that there are."""
+    file = tmp_path / "unit.svg"
+    outcome = residua("show", "cifar/resnet-20", "--unit", 9, "--figure", file)
+    outcome.assert_refused("has no unit 9: they are 0 to 8", status=2)
+    assert not file.exists()

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 Residua = Callable[..., Any]
+Refused = Callable[..., None]
+fault = pytest.mark.fault
 
 
 @pytest.fixture
@@ -56,32 +58,52 @@ def test_predict_for_people(residua: Residua, finished: Path, folder: Path):
     assert all(any(line.endswith(each) for line in found) for each in expected)
 
 
-def test_bad_images_are_told(residua: Residua, finished: Path, folder: Path, tmp_path: Path):
-    """Each in one line with its name, and nothing on standard output; 2 if the path is wrong."""
+@pytest.fixture
+def bad_images(tmp_path: Path) -> Path:
+    """What nobody can predict: text, a moving image, a bomb, an empty folder."""
     (tmp_path / "text.png").write_text("hello")
     (tmp_path / "empty").mkdir()
     frames = [Image.new("L", (8, 8), value) for value in (0, 255)]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
     Image.new("1", (10_000, 10_000)).save(tmp_path / "huge.png")
-    for name, phrase, status in (
-        ("text.png", "it is no ", 1),
-        ("moving.gif", "it has 2 frames", 1),
-        ("huge.png", "decompression bomb", 1),
-        ("empty", "holds no image", 2),
-        ("nowhere.png", "does not exist", 2),
-    ):
-        outcome = residua("predict", finished, folder, tmp_path / name)
-        outcome.assert_refused(str(tmp_path / name), phrase, status=status)
-    residua("predict", tmp_path, folder).assert_refused("no weights", status=2)
-    assert 2 == residua("predict", finished).status
+    return tmp_path
 
 
-def test_weights_without_classes_are_told(residua: Residua, finished: Path, folder: Path):
+@pytest.mark.parametrize(
+    ("name", "phrase", "status"),
+    [
+        pytest.param("text.png", "it is no ", 1, marks=fault("predict: text for an image")),
+        pytest.param("moving.gif", "it has 2 frames", 1, marks=fault("predict: a moving image")),
+        pytest.param("huge.png", "decompression bomb", 1, marks=fault("predict: a huge image")),
+        pytest.param("empty", "holds no image", 2, marks=fault("predict: an empty folder")),
+        pytest.param("nowhere.png", "does not exist", 2, marks=fault("predict: no such file")),
+    ],
+)
+def test_bad_images_are_told(
+    residua: Residua, refused: Refused, finished: Path, bad_images: Path, name, phrase, status
+):
+    """Each in one line with its name, and nothing on standard output; 2 if the path is wrong."""
+    outcome = residua("predict", finished, bad_images / name)
+    refused(outcome, str(bad_images / name), phrase, status=status)
+
+
+@fault("predict: a directory without weights")
+def test_a_directory_without_weights_is_told(
+    residua: Residua, refused: Refused, folder: Path, tmp_path: Path
+):
+    """It is wrong use, as is a prediction of nothing."""
+    refused(residua("predict", tmp_path, folder), "no weights", status=2)
+    assert 2 == residua("predict", tmp_path).status
+
+
+@fault("predict: weights without classes")
+def test_weights_without_classes_are_told(
+    residua: Residua, refused: Refused, finished: Path, folder: Path
+):
     """What a class is called is not made up."""
     description = json.loads((finished / "model.json").read_bytes())
     file = folder / "weights.safetensors"
     file.write_bytes((finished / "model.safetensors").read_bytes())
     file.with_suffix(".json").write_text(json.dumps({**description, "classes": []}))
-    residua("predict", file, folder).assert_refused(
-        "name 0 classes and tell 10 apart", "missing", status=2
-    )
+    outcome = residua("predict", file, folder)
+    refused(outcome, "name 0 classes and tell 10 apart", "missing", status=2)

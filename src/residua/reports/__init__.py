@@ -1,0 +1,1 @@
+"""What is known about a run, several runs or a study, as a page."""
