@@ -8,7 +8,19 @@ import sys
 import click
 
 from residua import __version__
-from residua.cli import data, export, interop, nets, prediction, recipes, training
+from residua.cli import (
+    data,
+    demo,
+    export,
+    interop,
+    nets,
+    prediction,
+    recipes,
+    report,
+    reproduce,
+    study,
+    training,
+)
 from residua.errors import RunError, Stopped, UsageError
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -25,7 +37,8 @@ def cli() -> None:
 for verb in (
     *(nets.list_, nets.show, recipes.recipes),
     *(training.train, training.evaluate, prediction.predict),
-    *(interop.import_, export.export, data.data),
+    *(interop.import_, export.export, data.data, demo.demo),
+    *(study.study, report.report, reproduce.reproduce),
 ):
     cli.add_command(verb)
 

@@ -36,9 +36,16 @@ def list_(*, family: str | None, as_json: bool) -> None:
     type=click.Path(path_type=Path),
     help="Draw the widths of its units there: a .png or .svg file.",
 )
+@click.option("--unit", type=int, help="Let --figure draw this unit, layer by layer: a .svg file.")
 @as_json
 def show(
-    *, name: str, num_classes: int | None, every: bool, figure: Path | None, as_json: bool
+    *,
+    name: str,
+    num_classes: int | None,
+    every: bool,
+    figure: Path | None,
+    unit: int | None,
+    as_json: bool,
 ) -> None:
     """Show a net's plan, unit by unit."""
     from residua.tables.nets import description, print_plan
@@ -46,7 +53,9 @@ def show(
     entry = names.entry(name)
     if num_classes:
         entry = replace(entry, spec=replace(entry.spec, num_classes=num_classes))
-    if figure:
+    if unit is not None:
+        _draw_unit(entry, unit, figure)
+    elif figure:
         _draw(entry, figure)
     if as_json:
         print_json(description(entry))
@@ -55,7 +64,8 @@ def show(
 
 
 def _draw(entry: names.Entry, figure: Path) -> None:
-    from residua.studies.plots import FORMATS, width_profile
+    from residua.studies.figures.style import FORMATS
+    from residua.studies.figures.widths import width_profile
 
     if figure.suffix not in FORMATS:
         raise UsageError(f"--figure {figure} must end in {' or '.join(FORMATS)}")
@@ -63,3 +73,12 @@ def _draw(entry: names.Entry, figure: Path) -> None:
         width_profile(entry, figure)
     except ImportError:
         raise UsageError("--figure needs matplotlib: pip install 'residua[plots]'") from None
+
+
+def _draw_unit(entry: names.Entry, index: int, figure: Path | None) -> None:
+    from residua.drawings.unit import unit
+    from residua.runs.files import write_atomically
+
+    if figure is None or figure.suffix != ".svg":
+        raise UsageError("--unit wants a place for its picture: --figure unit.svg")
+    write_atomically(figure, unit(entry, index).file().encode())

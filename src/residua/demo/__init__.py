@@ -1,0 +1,1 @@
+"""The page on which nets are tried out by hand."""
