@@ -20,6 +20,7 @@ from residua.nets.build import Net, create
 from residua.runs.config import DataChoice, Run
 from residua.training.loop import Fit, train_step
 from residua.training.recipes import Augment, Budget, Recipe, Sgd, Steps
+from residua.training.runtime import Runtime
 from residua.training.train import prepare
 
 SHIPPED, TUNED, OURS = "peer as shipped", "peer tuned", "ours"
@@ -84,26 +85,31 @@ def peer(pair: Pair) -> nn.Module:
 
 
 def peer_step(net: nn.Module, batch: tuple[Tensor, Tensor], *, tuned: bool) -> Callable[[], None]:
-    """A training step as their users write it; tuned: in bf16 and channels_last."""
+    """A training step as their users write it.
+
+    Tuned: in bf16 and channels_last, and on a GPU compiled, which is the custom there.
+    """
     x, y = batch
     x = x.contiguous()
+    net = net.to(x.device)
     if tuned:
         net = net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - torch's stub lacks it
         x = x.contiguous(memory_format=torch.channels_last)
     net.train()
+    forward: Callable[[Tensor], Tensor] = torch.compile(net) if tuned and x.is_cuda else net
     optimiser = torch.optim.SGD(net.parameters(), lr=LR, momentum=0.9, weight_decay=1e-4)
 
     def step() -> None:
         optimiser.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=tuned):
-            loss = functional.cross_entropy(net(x), y)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=tuned):
+            loss = functional.cross_entropy(forward(x), y)
         loss.backward()
         optimiser.step()
 
     return step
 
 
-def our_state(name: str, *, batch_size: int) -> Fit:
+def our_state(name: str, *, batch_size: int, runtime: Runtime = CPU) -> Fit:
     """A run of ours before its first step, in bf16, on images that lie ready."""
     data = sets.load("synthetic")
     recipe = Recipe(
@@ -116,7 +122,7 @@ def our_state(name: str, *, batch_size: int) -> Fit:
         precision="bf16",
     )
     choice = DataChoice(name=data.name, val_size=data.val_size)
-    state = prepare(Run(net=name, data=choice, recipe=recipe, seed=0), data, CPU)
+    state = prepare(Run(net=name, data=choice, recipe=recipe, seed=0), data, runtime)
     state.net.train()
     return state
 
@@ -131,9 +137,11 @@ def our_step(state: Fit) -> Callable[[], None]:
     return step
 
 
-def training_step(name: str, pair: Pair, batch_size: int) -> Callable[[], None]:
+def training_step(
+    name: str, pair: Pair, batch_size: int, runtime: Runtime = CPU
+) -> Callable[[], None]:
     """The step of one contender; both peers have one batch of ours for ever."""
-    state = our_state(pair.ours, batch_size=batch_size)
+    state = our_state(pair.ours, batch_size=batch_size, runtime=runtime)
     if name == OURS:
         return our_step(state)
     return peer_step(peer(pair), state.batches.batch(0), tuned=name == TUNED)

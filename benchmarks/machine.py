@@ -26,20 +26,20 @@ CHANNELS = 128  # of the convolution that is timed
 BUDGET = Budget(seconds=1, at_least=5, warm_up=1)
 
 
-def facts(*, side: int = 2048, copied_mb: int = 256) -> dict[str, Any]:
-    """Processor, cores, versions, commit, and the rates of :func:`rates`."""
+def facts(runtime: Runtime = CPU, *, side: int = 2048, copied_mb: int = 256) -> dict[str, Any]:
+    """Processor or GPU, cores, versions, commit, and the rates of :func:`rates`."""
     return {
-        **environment(CPU),
+        **environment(runtime),
         "versions": {**versions(), "pytorchcv": _version("pytorchcv")},
         "cores": len(os.sched_getaffinity(0)),
         "threads": torch.get_num_threads(),
         "flags": [flag for flag in FLAGS if flag in _flags()],
         "load_before": round(os.getloadavg()[0], 2),
-        "rates": rates(side=side, copied_mb=copied_mb),
+        "rates": rates(runtime.device, side=side, copied_mb=copied_mb),
     }
 
 
-def rates(*, side: int, copied_mb: int) -> dict[str, float]:
+def rates(device: torch.device = CPU.device, *, side: int, copied_mb: int) -> dict[str, float]:
     """The best rates of a plain matrix product, of a large convolution, and of a copy in memory.
 
     The best, not the median: they are the roof. A convolution is a matrix product too, and a
@@ -47,15 +47,15 @@ def rates(*, side: int, copied_mb: int) -> dict[str, float]:
     """
     works: dict[str, Callable[[], object]] = {}
     for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        a, b = torch.randn(2, side, side).to(dtype).unbind()
+        a, b = torch.randn(2, side, side).to(device, dtype).unbind()
         works[f"matmul_{precision}"] = partial(torch.mm, a, b)
-        maps = torch.randn(side // 16, CHANNELS, 16, 16).to(dtype)
-        weight = torch.randn(CHANNELS, CHANNELS, 3, 3).to(dtype)
+        maps = torch.randn(side // 16, CHANNELS, 16, 16).to(device, dtype)
+        weight = torch.randn(CHANNELS, CHANNELS, 3, 3).to(device, dtype)
         maps = maps.contiguous(memory_format=torch.channels_last)
         works[f"conv_{precision}"] = partial(functional.conv2d, maps, weight, padding=1)
-    source = torch.zeros(copied_mb * 1_000_000, dtype=torch.uint8)
+    source = torch.zeros(copied_mb * 1_000_000, dtype=torch.uint8, device=device)
     works["copy"] = partial(torch.ones_like(source).copy_, source)
-    best = interleaved({name: timed(work) for name, work in works.items()}, BUDGET)
+    best = interleaved({name: timed(work, device) for name, work in works.items()}, BUDGET)
     flops = {"matmul": 2 * side**3, "conv": 2 * 9 * CHANNELS**2 * 16**2 * (side // 16)}
     reached = {
         f"{name}_gflops": flops[name.partition("_")[0]] / times["min_s"] / 1e9

@@ -53,11 +53,19 @@ PAPER = 120  # columns of a log or a file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """A table; a row with aims ends in whether it reached all of them."""
+    """A table; a row with aims ends in whether it reached all of them.
+
+    Attributes:
+        headings: Of its columns.
+        rows: A cell for each column.
+        note: What to know.
+        words: So many columns, from the left, hold words and no numbers.
+    """
 
     headings: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    words: int = 1
 
     @property
     def reached(self) -> bool:
@@ -76,7 +84,8 @@ class Sheet:
     def as_markdown(self) -> str:
         """The table and its note for a page."""
         headings, *rows = self.lines()
-        lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
+        numbers = len(headings) - self.words
+        lines = [headings, [*["---"] * self.words, *["---:"] * numbers], *rows]
         table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
         return f"{table}\n\n{self.note}" if self.note else table
 
@@ -85,7 +94,9 @@ class Sheet:
         headings, *rows = self.lines()
         table = Table(box=None, pad_edge=False)
         for place, heading in enumerate(headings):
-            table.add_column(heading, justify="right" if place else "left", no_wrap=not place)
+            table.add_column(
+                heading, justify="left" if place < self.words else "right", no_wrap=not place
+            )
         for row in rows:
             table.add_row(*row)
         console.print(table, highlight=False)

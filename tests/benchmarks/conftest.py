@@ -1,13 +1,23 @@
 """Benchmarks: made importable, and a machine of round figures that nobody has to measure."""
 
+import json
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from residua.runs.config import DataChoice, Run
+from residua.runs.records import Record, open_directory
+from residua.training import presets
+from residua.training.recipes import Recipe
+
 REPO = Path(__file__).parents[2]
 sys.path.append(str(REPO))
+
+from benchmarks.records import Kept  # noqa: E402 - importable only now
 
 
 @pytest.fixture
@@ -53,3 +63,59 @@ def steps_result(facts, times) -> dict[str, Any]:
         "times": {"peer as shipped": times(1.6), "peer tuned": times(0.4), "ours": times(0.4)},
     }
     return {"benchmark": "steps", "form": "long", "machine": facts, "rows": [row]}
+
+
+@pytest.fixture
+def kept() -> Callable[..., Kept]:
+    """A function that gives the record of a run that nobody made."""
+
+    def of(
+        recipe: Recipe, *, net: str = "cifar/resnet-20", val_size: int = 5000, **given: Any
+    ) -> Kept:
+        data = {"name": "cifar10", "val_size": val_size, "train_limit": None, "image_size": 32}
+        usual = {
+            "seed": 0,
+            "params": 269_722,
+            "epochs": 16,
+            "steps": 5616,
+            "test_error": 9.0,
+            "test_error_tta": 8.5,
+            "val_error": None,
+            "best_val_error": None,
+            "train_loss": 0.1,
+            "train_error": 3.0,
+            "train_seconds": 1500.0,
+            "images_per_second": 480.0,
+            "device": "A processor, threads: 2",
+            "versions": {},
+            "commit": "0123456789ab",
+        }
+        key = f"{hash((recipe, net, val_size, *map(str, given.items()))) % 2**48:012x}"
+        as_json = json.loads(json.dumps(asdict(recipe)))
+        return Kept(**{"key": key, "net": net, "data": data, "recipe": as_json} | usual | given)
+
+    return of
+
+
+@pytest.fixture
+def run_directory(tmp_path: Path, kept: Callable[..., Kept]) -> Callable[..., Path]:
+    """A function that makes the directory of a run, finished or not."""
+
+    def made(name: str = "run", *, finished: bool = True, seed: int = 0) -> Path:
+        recipe = presets.get("he2015")
+        run = Run(
+            net="cifar/resnet-20",
+            data=DataChoice(name="cifar10", val_size=5000),
+            recipe=recipe,
+            seed=seed,
+        )
+        env = {"commit": "fedcba987654+changes"}
+        directory = open_directory(tmp_path / "runs" / name, run, resume=False, env=env)
+        (directory.path / "checkpoint.pt").write_bytes(b"weights and more")
+        if finished:
+            values = asdict(kept(recipe, key=run.key, seed=seed))
+            del values["commit"], values["at_once"]
+            directory.write_record(Record(**values))
+        return directory.path
+
+    return made

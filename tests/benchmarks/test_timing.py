@@ -72,3 +72,23 @@ def test_a_process_that_ends_is_told():
     """Whoever waits for it learns that it is gone."""
     with timing.Apart(sleeper, -1.0) as contender, pytest.raises(SystemExit, match="ended"):
         contender()
+
+
+def test_work_on_a_gpu_is_timed_by_its_events(monkeypatch):
+    """From when the GPU is idle to when it is idle again; events tell milliseconds."""
+    done = []
+
+    class Event:
+        def __init__(self, *, enable_timing):
+            assert enable_timing
+
+        def record(self):
+            done.append("event")
+
+        def elapsed_time(self, other):
+            return 2500.0 if other is not self else 0.0
+
+    monkeypatch.setattr(timing.torch.cuda, "Event", Event)
+    monkeypatch.setattr(timing.torch.cuda, "synchronize", lambda: done.append("idle"))
+    assert 2.5 == timed(lambda: done.append("work"), timing.torch.device("cuda"))()
+    assert ["idle", "event", "work", "event", "idle"] == done
