@@ -59,7 +59,7 @@ class Faults:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what a test that passed was told."""
         if report.when == "call" and report.passed:
-            message = self.normalised(dict(report.user_properties)["message"])
+            message = self.normalised(str(dict(report.user_properties)["message"]))
             fault = self.faults[report.nodeid]
             self.rows[report.nodeid] = f"| {fault} | `{report.nodeid}` | {message} |"
 
