@@ -31,14 +31,17 @@ def test_report_prints_one_document(residua: Residua, finished: Path, tmp_path: 
     assert Path(made["report"]).is_file()
 
 
-def test_report_says_the_error_and_where_the_page_is(residua: Residua, finished: Path):
+def test_report_says_the_error_and_where_the_page_is(
+    residua: Residua, finished: Path, tmp_path: Path
+):
     """By default it lies in the run's directory, which still is one."""
-    outcome = residua("report", finished)
-    record = json.loads((finished / "record.json").read_text())
+    run = shutil.copytree(finished, tmp_path / "run")  # others look into the first
+    outcome = residua("report", run)
+    record = json.loads((run / "record.json").read_text())
     assert 0 == outcome.status
     assert f"{record['test_error']:.2f} %" in outcome.out
-    assert (finished / "report" / "report.html").is_file()
-    assert 0 == residua("evaluate", finished, "--data", "synthetic").status
+    assert (run / "report" / "report.html").is_file()
+    assert 0 == residua("evaluate", run, "--data", "synthetic").status
 
 
 @fault("report of what is no run")
