@@ -217,6 +217,9 @@ def test_weights_in_place_of_runs(residua: Residua, finished: Path, tmp_path: Pa
     record = RunDirectory(finished).record()
     assert record is not None
     assert [finished.stem, 0, round(record["test_error"], 2)] == row[:3]
+    assert f"residua study run lesion --budget paper --weights {finished}" == found["command"]
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "no claim is put to these nets" in page
 
 
 @fault("weights of another class count")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,9 +154,9 @@ def _part(shard: str | None) -> tuple[int, int]:
 
 
 def _command(name: str, level: str, seeds: int, data: str | None, weights: tuple[Path, ...]) -> str:
-    """What asks for the same findings again; places are no part of them."""
+    """What asks for the same findings again; the store and the data set's place are no part."""
     words = ["residua study run", name, "--budget", level]
     words += [] if weights else ["--seeds", str(seeds)]
     words += ["--data", data] if data else []
-    words += [word for path in weights for word in ("--weights", path.name)]
+    words += [word for path in weights for word in ("--weights", shlex.quote(str(path)))]
     return " ".join(words)

@@ -14,7 +14,7 @@ from markupsafe import escape
 from residua.studies.stats import Summary
 
 WIDTH, HEIGHT = 420, 260
-LEFT, RIGHT, TOP, BOTTOM = 50, 14, 30, 42
+LEFT, RIGHT, TOP, BOTTOM = 60, 14, 30, 42
 COLOURS = ("a", "b", "c", "d", "e", "f")
 MOST_NAMED = 25  # classes that have a row and a column with a name
 FEW = 40  # points that are worth a dot each

@@ -53,9 +53,7 @@ def summary(found: Finished, assessment: Assessment | None) -> dict[str, Any]:
 
 def _lead(run: Run, record: dict[str, Any]) -> str:
     recipe = run.recipe
-    moved = ""
-    if recipe.rescaled_from:
-        moved = f", shortened or stretched from its own {recipe.rescaled_from}"
+    moved = f", whose own are {recipe.rescaled_from}" if recipe.rescaled_from else ""
     return (
         f"{record['test_error']:.2f} % of the test images were got wrong after {record['epochs']} "
         f"epochs of the recipe {recipe.name}{moved}. One seed: what another would give is not "
