@@ -8,6 +8,7 @@ from functools import partial
 from benchmarks.contenders import PAIRS
 from benchmarks.timing import LONG, Budget
 from residua.arch import count, names
+from residua.studies.reproduce import HELD_BACK
 from residua.training import presets
 
 ALL_IMAGES = "data.val_size=0"  # the papers' final runs, but where validation images chose
@@ -67,8 +68,9 @@ SEEDS = range(3)
 def of_paper(net: str, seed: int) -> Job:
     """A run as the net's paper has it, which held images back only where they chose an epoch."""
     recipe = presets.default(names.entry(net)).name
-    held_back = recipe in {"he2015", "huang2016"}
-    return Job(net=net, recipe=recipe, seed=seed, settings=() if held_back else (ALL_IMAGES,))
+    return Job(
+        net=net, recipe=recipe, seed=seed, settings=() if recipe in HELD_BACK else (ALL_IMAGES,)
+    )
 
 
 def work(job: Job) -> float:

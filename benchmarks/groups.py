@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal
 
 from benchmarks.records import Kept
+from residua.runs.config import differing
 from residua.studies.stats import Summary, summarise
 from residua.training.fast import PREFIX
 from residua.training.presets import RECIPES, leaves
@@ -89,20 +90,16 @@ def grouped(records: Iterable[Kept]) -> list[Group]:
     ]
 
 
-def apart(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+def apart(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
     """What sets others' settings, by dotted path, apart from ours: ``optim.lr 0.1, not 0.3``.
 
     Of a part that is of another kind, that alone.
     """
-    paths = [
-        path
-        for path in dict.fromkeys([*ours, *theirs])
-        if ours.get(path) != theirs.get(path) and path not in {"name", "rescaled_from"}
-    ]
-    kinds = [path.removesuffix("kind") for path in paths if path.endswith(".kind")]
+    found = [row for row in differing(ours, theirs) if row[0] not in {"name", "rescaled_from"}]
+    kinds = [path.removesuffix("kind") for path, _, _ in found if path.endswith(".kind")]
     return [
-        f"{path.removesuffix('.kind')} {_shown(theirs.get(path))}, not {_shown(ours.get(path))}"
-        for path in paths
+        f"{path.removesuffix('.kind')} {_shown(there)}, not {_shown(here)}"
+        for path, here, there in found
         if not any(path.startswith(kind) and path != f"{kind}kind" for kind in kinds)
     ]
 

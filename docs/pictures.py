@@ -6,6 +6,7 @@ line for each net: ``NAME | caption``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import ClassVar
 
@@ -26,6 +27,7 @@ class Pictures(SphinxDirective):
     """Pictures beside each other, each with a caption."""
 
     has_content: ClassVar[bool] = True
+    drawing: Callable[..., Drawing]  # of what stands on a line
 
     def run(self) -> list[nodes.Node]:
         """An HTML block of figures."""
@@ -40,26 +42,20 @@ class Pictures(SphinxDirective):
         style = f"--wide:{wide:g}px;max-width:{max(wide, NARROWEST):g}px"
         return f'<figure style="{style}">{drawing.inline()}{said}</figure>'
 
-    def drawing(self, *asked: str) -> Drawing:
-        """The picture of a line."""
-        raise NotImplementedError
-
 
 class Units(Pictures):
     """Units, layer by layer."""
 
-    def drawing(self, *asked: str) -> Drawing:
+    def drawing(self, name: str, index: str) -> Drawing:
         """The unit of a net and an index."""
-        name, index = asked
         return unit(names.entry(name), int(index))
 
 
 class Widths(Pictures):
     """Widths, unit by unit."""
 
-    def drawing(self, *asked: str) -> Drawing:
+    def drawing(self, name: str) -> Drawing:
         """The widths of a net."""
-        (name,) = asked
         return widths(names.entry(name))
 
 

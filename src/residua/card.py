@@ -79,11 +79,7 @@ def _errors(meta: Meta, record: dict[str, Any] | None) -> Iterator[str]:
             f"| these weights, on the test images | {record['test_error']:.2f} |",
             f"| the same, averaged with the mirrored images | {record['test_error_tta']:.2f} |",
         ]
-    printed = [
-        fact
-        for fact in papers.facts(meta.net)
-        if fact.error is not None and fact.dataset == meta.data
-    ]
+    printed = papers.errors(meta.net, meta.data)
     rows += [f"| printed: {fact.where} | {fact.error} |" for fact in printed]
     if len(rows) > 2:
         yield "\n".join(rows)

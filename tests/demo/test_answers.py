@@ -8,7 +8,7 @@ from PIL import Image
 
 import residua
 from residua.data.images import Images
-from residua.demo.answers import answer, kept_because, lesioned
+from residua.demo.answers import answer, lesioned
 from residua.errors import UsageError
 from residua.nets.build import Net
 from residua.studies.measures import lesions
@@ -78,14 +78,6 @@ def test_a_plain_unit_is_left_out_whole():
         found = lesioned(plain, lesions.without(plain, [1]))(x)
     torch.testing.assert_close(expected, found)
     assert 6 == len(plain.units)
-
-
-def test_what_cannot_be_left_out_is_known_with_its_reason():
-    """Transitions, and what changes the width of a net without shortcuts; a ResNet has none."""
-    assert {} == kept_because(residua.create("cifar/resnet-14"))
-    assert {2, 4} == kept_because(residua.create("cifar/plain-14")).keys()
-    (reason, _) = kept_because(residua.create("cifar/densenet-10-4")).values()
-    assert "unit 2 is a transition: all that its net knows goes through it" == reason
 
 
 def test_what_cannot_be_left_out_is_refused(net: Net, image: Path):

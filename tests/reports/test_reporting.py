@@ -140,6 +140,12 @@ def test_every_number_of_a_comparison_is_the_records(
     assert 3 == one["test_error"]["n"]
 
 
+def test_a_study_without_claims_says_what_is_missing(tmp_path: Path):
+    """Half done is said of figures alone, too."""
+    page = of_study(replace(STUDY, claims=()), out=tmp_path).page
+    assert "no claim is put to these nets. Half done: 1 runs are missing." in page.lead
+
+
 def test_a_study_half_done_says_what_is_missing(
     tmp_path: Path, read: Callable[[str], Any], unfounded: Callable[..., list[str]]
 ):

@@ -174,6 +174,11 @@ def facts(name: str) -> tuple[Fact, ...]:
     return _by_net().get(name, ())
 
 
+def errors(name: str, dataset: str) -> tuple[Fact, ...]:
+    """The errors printed about a net on a data set, in the order of the sources."""
+    return tuple(fact for fact in facts(name) if fact.dataset == dataset and fact.error is not None)
+
+
 def deviation(name: str, dataset: str | None = None, *, metric: str) -> Deviation | None:
     """Why a net has another value than the printed one, if it has."""
     for row in tables().deviations:

@@ -155,8 +155,8 @@ def _part(shard: str | None) -> tuple[int, int]:
 
 def _command(name: str, level: str, seeds: int, data: str | None, weights: tuple[Path, ...]) -> str:
     """What asks for the same findings again; the store and the data set's place are no part."""
-    words = ["residua study run", name, "--budget", level]
+    words = ["residua", "study", "run", name, "--budget", level]
     words += [] if weights else ["--seeds", str(seeds)]
     words += ["--data", data] if data else []
-    words += [word for path in weights for word in ("--weights", shlex.quote(str(path)))]
-    return " ".join(words)
+    words += [word for path in weights for word in ("--weights", str(path))]
+    return shlex.join(words)

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from residua import prediction, weights
 from residua.data.images import Images
 from residua.data.loaders import evaluation_batches
-from residua.errors import UsageError
 from residua.nets.build import Net
 from residua.prediction import Prediction
 from residua.studies.measures import lesions
@@ -86,14 +85,3 @@ def lesioned(net: Net, variant: lesions.Variant) -> Net:
     )
     left.units = nn.ModuleList(left.units[index] for index, _ in variant)
     return left
-
-
-def kept_because(net: Net) -> dict[int, str]:
-    """The units that cannot be left out, not even alone, each with the reason."""
-    reasons: dict[int, str] = {}
-    for row in net.plan:
-        try:
-            lesions.without(net, [row.index])
-        except UsageError as error:
-            reasons[row.index] = str(error)
-    return reasons

@@ -15,6 +15,7 @@ from residua import prediction, weights
 from residua.demo import answers, markup
 from residua.errors import RunError, UsageError
 from residua.nets.build import Net
+from residua.studies.measures import lesions
 
 if TYPE_CHECKING:
     from gradio import Blocks, Image
@@ -120,7 +121,7 @@ def _column(place: str, net: Net, image: Image) -> None:
     gradio.HTML(markup.heading(net, place), apply_default_css=False)
     plan = gradio.HTML(
         [],
-        html_template=markup.plan(net.plan, answers.kept_because(net)),
+        html_template=markup.plan(net.plan, lesions.indispensable(net)),
         js_on_load=SWITCHES.read_text(encoding="utf-8"),
         apply_default_css=False,
     )

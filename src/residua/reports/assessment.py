@@ -14,7 +14,7 @@ from residua.data.images import DataSet, Images
 from residua.data.listing import Files
 from residua.nets.build import Net
 from residua.reports.pictures import png
-from residua.training.evaluate import NUM_BINS, Evaluation, predict, score
+from residua.training.evaluate import Evaluation, bins_of, predict, score
 from residua.weights import normalisation
 
 MISTAKES = 12
@@ -146,7 +146,7 @@ def best_temperature(
 def _calibration(found: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"]) -> Calibration:
     whole: Evaluation = score(found, labels)
     confidence, answers = found.max(1)
-    places = (confidence * NUM_BINS).ceil().long().clamp(1, NUM_BINS) - 1
+    places = bins_of(confidence)
     bins: list[Bin] = []
     for place in places.unique().tolist():
         inside = places == place

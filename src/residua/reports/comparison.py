@@ -142,11 +142,7 @@ def between(found: Summary) -> str:
 def _printed(runs: Sequence[Finished]) -> tuple[str, float | None]:
     """The errors that papers print about a net, and the first of them as a number."""
     run = runs[0].run
-    found = [
-        fact.error
-        for fact in papers.facts(run.net)
-        if fact.dataset == run.data.name and fact.error not in {None, "fail"}
-    ]
+    found = [fact.error for fact in papers.errors(run.net, run.data.name) if fact.error != "fail"]
     shown = ", ".join(dict.fromkeys(error for error in found if error))
     return shown or "–", float(found[0]) if found and found[0] else None
 

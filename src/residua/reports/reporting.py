@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from residua import weights
 from residua.data import sets
 from residua.errors import RunError, UsageError
 from residua.reports import comparison, runs, sources, studies, writing
@@ -16,7 +15,7 @@ from residua.reports.drawings import drawings
 from residua.reports.page import Page
 from residua.reports.sources import Finished
 from residua.studies import findings
-from residua.training.runtime import Runtime
+from residua.studies.evidence import loaded
 
 Say = Callable[[str], None]
 
@@ -85,7 +84,7 @@ def _assessment(found: Finished, data_dir: Path | None, say: Say) -> tuple[Asses
     """A run's net on the test images, or what is left out and why."""
     choice = found.run.data
     try:
-        net = weights.load(found.directory.path).to(Runtime().device)
+        net = loaded(found.directory.path)
         data = sets.load(choice.name, data_dir, image_size=choice.image_size)
     except (RunError, UsageError) as error:
         what = "Confusions, calibration and the surest mistakes are left out"

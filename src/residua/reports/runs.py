@@ -273,11 +273,7 @@ def _plain(value: object) -> str:
 def _papers(found: Finished) -> Section:
     """What is printed about this net on these images, to stand beside one run."""
     record = found.record
-    facts = [
-        fact
-        for fact in papers.facts(record["net"])
-        if fact.error is not None and fact.dataset == found.run.data.name
-    ]
+    facts = papers.errors(record["net"], found.run.data.name)
     rows = tuple((fact.where, fact.error, record["test_error"], fact.recipe_note) for fact in facts)
     note = "One run decides nothing: residua reproduce trains several seeds by a row's own recipe."
     columns = ("printed in", "error there, %", "here, %", "trained there")

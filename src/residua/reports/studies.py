@@ -46,7 +46,8 @@ def _lead(found: Findings) -> str:
     of = "claim" if len(found.claims) == 1 else "claims"
     missing = f" Half done: {len(found.missing)} runs are missing." if found.missing else ""
     if not found.claims:
-        return f"After {found.source}. Figures and numbers alone: no claim is put to these nets."
+        alone = "Figures and numbers alone: no claim is put to these nets."
+        return f"After {found.source}. {alone}{missing}"
     return f"{len(found.claims)} {of} of {found.source}: {verdicts}.{missing}"
 
 

@@ -121,6 +121,15 @@ def by_path(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def differing(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """The keys at which two dictionaries differ, with both values; None where one has no such."""
+    return [
+        (path, one.get(path), other.get(path))
+        for path in dict.fromkeys([*one, *other])
+        if one.get(path) != other.get(path)
+    ]
+
+
 def typed(kind: Any, content: object, *, what: str) -> object:  # noqa: ANN401 - a class or a union of classes
     """JSON from outside as a value of one of our types.
 

@@ -15,7 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from residua.errors import RunError, UsageError
-from residua.runs.config import Run, by_path, to_json, typed
+from residua.runs.config import Run, by_path, differing, to_json, typed
 from residua.runs.files import PART, write_atomically, write_json
 
 CONTRACT = 1  # of the files of a run directory; another number means other fields
@@ -208,10 +208,10 @@ def _unwritable(path: Path, error: OSError) -> RunError:
 
 def _same(directory: RunDirectory, run: Run) -> None:
     theirs, ours = by_path(to_json(directory.run())), by_path(to_json(run))
-    for path in sorted(theirs.keys() | ours.keys()):
-        if theirs.get(path) != ours.get(path):
-            there, here = (repr(values.get(path))[:80] for values in (theirs, ours))
-            raise UsageError(
-                f"{directory.path} holds a different run: {path} is {there} there and {here} here; "
-                f"choose another --out"
-            )
+    found = differing(theirs, ours)
+    if found:
+        path, there, here = min(found, key=lambda row: row[0])
+        raise UsageError(
+            f"{directory.path} holds a different run: {path} is {there!r:.80} there and "
+            f"{here!r:.80} here; choose another --out"
+        )

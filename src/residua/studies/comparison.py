@@ -27,10 +27,9 @@ class Printed:
 
     def paper(self) -> Paper | None:
         """The printed error, if there is one."""
-        for fact in papers.facts(f"cifar/{self.net}"):
-            wanted = fact.dataset == "cifar10" and fact.where.startswith(self.where)
-            if wanted and fact.error is not None:
-                return Paper(value=fact.error, where=fact.where)
+        for fact in papers.errors(f"cifar/{self.net}", "cifar10"):
+            if fact.where.startswith(self.where):
+                return Paper(value=f"{fact.error}", where=fact.where)
         return None
 
 
@@ -163,6 +162,18 @@ def costs(evidence: Evidence, groups: Mapping[str, str]) -> list[dict[str, Any]]
         scatter(evidence, groups, x="params", shown="parameters"),
         scatter(evidence, groups, x="train_seconds", shown="training, seconds"),
     ]
+
+
+def points(
+    evidence: Evidence, *, name: str, title: str, panels: Sequence[dict[str, Any]], **how: str
+) -> Figure:
+    """Panels of :func:`scatter`; ``how`` is what else the kind "points" is told."""
+    return Figure(
+        name=name,
+        kind="points",
+        title=title,
+        data={"panels": list(panels), "note": note(evidence), **how},
+    )
 
 
 def note(evidence: Evidence) -> str:

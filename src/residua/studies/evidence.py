@@ -86,8 +86,14 @@ class Evidence:
 
     def records(self, label: str) -> dict[int, dict[str, Any]]:
         """The records of a label, by seed."""
-        found = {seed: at.record() for seed, at in self.found[label].items()}
-        return {seed: record for seed, record in found.items() if record is not None}
+        return self._records[label]
+
+    @cached_property
+    def _records(self) -> dict[str, dict[int, dict[str, Any]]]:
+        return {
+            label: {seed: record for seed, at in found.items() if (record := at.record())}
+            for label, found in self.found.items()
+        }
 
     def metrics(self, label: str) -> list[list[dict[str, Any]]]:
         """The epochs of each finished run of a label."""

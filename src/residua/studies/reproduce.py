@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from residua.arch import names, rows
 from residua.arch.papers import Fact
 from residua.errors import UsageError
-from residua.runs.config import DataChoice, Run, by_path, override, to_json
+from residua.runs.config import DataChoice, Run, by_path, differing, override, to_json
 from residua.studies.budgets import Budget
 from residua.studies.evidence import Evidence
 from residua.studies.experiments import Analysis, Experiment
@@ -45,9 +45,7 @@ class Reproduction:
         """What is changed, in words."""
         theirs, ours = by_path(to_json(self.theirs)), by_path(to_json(self.ours))
         return tuple(
-            f"{path} is {ours.get(path)}, not {theirs.get(path)}"
-            for path in dict.fromkeys([*theirs, *ours])
-            if theirs.get(path) != ours.get(path)
+            f"{path} is {here}, not {there}" for path, there, here in differing(theirs, ours)
         )
 
     @property

@@ -137,8 +137,7 @@ def print_plan(entry: Entry, *, every: bool = False, console: Console | None = N
 
 def _errors(row: dict[str, Any], dataset: str) -> str:
     """The errors printed for a net on a data set, each once."""
-    facts = (fact for fact in papers.facts(row["name"]) if fact.dataset == dataset)
-    return ", ".join(dict.fromkeys(fact.error for fact in facts if fact.error is not None))
+    return ", ".join(dict.fromkeys(f"{fact.error}" for fact in papers.errors(row["name"], dataset)))
 
 
 def _cite(key: str) -> str:

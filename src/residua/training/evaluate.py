@@ -161,9 +161,14 @@ def calibration_error(
     """
     confidence, predicted = probabilities.max(1)
     gaps = (predicted == labels).double() - confidence
-    bins = (confidence * NUM_BINS).ceil().long().clamp(1, NUM_BINS) - 1
+    bins = bins_of(confidence)
     sums = torch.zeros(NUM_BINS, dtype=torch.float64).index_add_(0, bins, gaps)
     return 100 * sums.abs().sum().item() / len(labels)
+
+
+def bins_of(confidence: Float[Tensor, " n"]) -> Int64[Tensor, " n"]:
+    """The bin, from 0, that each confidence in 0…1 falls into; a bin's upper end is in it."""
+    return (confidence * NUM_BINS).ceil().long().clamp(1, NUM_BINS) - 1
 
 
 def _at_once(net: Net, x: Float[Tensor, "n c h w"], dtype: torch.dtype) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from residua.arch.names import Entry
 from residua.errors import UsageError
-from residua.runs.config import by_path
+from residua.runs.config import by_path, differing
 from residua.training import fast
 from residua.training.recipes import (
     Augment,
@@ -374,12 +374,7 @@ def leaves(recipe: Recipe) -> dict[str, Any]:
 
 def difference(one: Recipe, other: Recipe) -> list[tuple[str, Any, Any]]:
     """The paths at which two recipes differ, with both values; None where one has no such path."""
-    left, right = leaves(one), leaves(other)
-    return [
-        (path, left.get(path), right.get(path))
-        for path in dict.fromkeys([*left, *right])
-        if left.get(path) != right.get(path) and path != "name"
-    ]
+    return [row for row in differing(leaves(one), leaves(other)) if row[0] != "name"]
 
 
 def reason(recipe: Recipe, path: str) -> str:

@@ -157,3 +157,11 @@ def test_what_begins_alike_is_computed_once(lively: MakeNet, images: Images):
     lesions.errors(net, images.take(torch.arange(8)), NORMALISATION, variants)
     shared, own = 8, sum(9 - gone for gone in range(9))
     assert shared + own == len(executed)
+
+
+def test_what_cannot_be_left_out_is_known_with_its_reason():
+    """Transitions, and what changes the width of a net without shortcuts; a ResNet has none."""
+    assert {} == lesions.indispensable(residua.create("cifar/resnet-14"))
+    assert {2, 4} == lesions.indispensable(residua.create("cifar/plain-14")).keys()
+    (reason, _) = lesions.indispensable(residua.create("cifar/densenet-10-4")).values()
+    assert "unit 2 is a transition: all that its net knows goes through it" == reason

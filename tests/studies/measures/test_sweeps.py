@@ -17,7 +17,7 @@ from residua.interop.importing import Source, import_weights
 from residua.nets.build import Net
 from residua.studies.measures import lesions, sweeps
 
-WEIGHTS = Path(__file__).parents[3] / "shared" / "weights" / "akamaster"
+WEIGHTS = Path(__file__).parents[4] / "shared" / "weights" / "akamaster"
 MakeNet = Callable[[str], Net]
 NORMALISATION = Normalisation(torch.zeros(3), None)
 

@@ -49,6 +49,17 @@ def without(net: Net, deleted: Iterable[int]) -> Variant:
     return _checked(net, [(index, 0.0 if index in gone else gate) for index, gate in kept])
 
 
+def indispensable(net: Net) -> dict[int, str]:
+    """The units that a net cannot do without, not even one alone, each with the reason."""
+    reasons: dict[int, str] = {}
+    for row in net.plan:
+        try:
+            without(net, {row.index})
+        except UsageError as error:
+            reasons[row.index] = str(error)
+    return reasons
+
+
 def reordered(net: Net, order: Sequence[int]) -> Variant:
     """The net with its units executed in another order.
 

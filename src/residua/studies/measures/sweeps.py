@@ -10,7 +10,6 @@ import torch
 
 from residua.data.images import Images
 from residua.data.normalise import Normalisation
-from residua.errors import UsageError
 from residua.nets.build import Net
 from residua.studies.measures import lesions
 
@@ -70,15 +69,8 @@ def each(
 
 def removable(net: Net) -> tuple[int, ...]:
     """The units that a net can do without: all that have a shortcut, or else keep the shape."""
-
-    def dispensable(unit: int) -> bool:
-        try:
-            lesions.without(net, {unit})
-        except UsageError:
-            return False
-        return True
-
-    return tuple(row.index for row in net.plan if dispensable(row.index))
+    kept = lesions.indispensable(net)
+    return tuple(row.index for row in net.plan if row.index not in kept)
 
 
 def several(  # noqa: PLR0913 - all but three have a default

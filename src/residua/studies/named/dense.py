@@ -80,16 +80,11 @@ def _analyse(evidence: Evidence) -> Analysis:
             ),
         ),
         figures=(
-            Figure(
+            comparison.points(
+                evidence,
                 name="dense-parameters",
-                kind="points",
                 title=f"{compact}: {gain} of error, {fewer} the parameters of {residual}",
-                data={
-                    "panels": [
-                        comparison.scatter(evidence, groups, x="params", shown="parameters")
-                    ],
-                    "note": comparison.note(evidence),
-                },
+                panels=[comparison.scatter(evidence, groups, x="params", shown="parameters")],
             ),
             *_reuse(evidence, labels[1]),
         ),

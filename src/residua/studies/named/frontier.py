@@ -12,7 +12,6 @@ from residua.studies.budgets import Budget, Runs
 from residua.studies.comparison import Printed
 from residua.studies.evidence import Evidence
 from residua.studies.experiments import Analysis, Experiment
-from residua.studies.findings import Figure
 
 # One net of each family, all of them in other studies too.
 NETS = {
@@ -51,15 +50,12 @@ def _analyse(evidence: Evidence) -> Analysis:
             ),
         ),
         figures=(
-            Figure(
+            comparison.points(
+                evidence,
                 name="frontier",
-                kind="points",
                 title=f"{best} errs least of {len(labels)} nets: {summary.mean:.1f} %",
-                data={
-                    "joined": "frontier",
-                    "panels": comparison.costs(evidence, groups),
-                    "note": comparison.note(evidence),
-                },
+                panels=comparison.costs(evidence, groups),
+                joined="frontier",
             ),
         ),
     )

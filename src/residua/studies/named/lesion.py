@@ -190,6 +190,7 @@ def _mean(values: list[float]) -> float | None:
 
 def _figures(evidence: Evidence, found: dict[str, Lesions]) -> list[Figure]:
     note = comparison.note(evidence)
+    several = {label: each.several for label, each in found.items()}
     return [
         Figure(
             name="lesion-each",
@@ -204,14 +205,9 @@ def _figures(evidence: Evidence, found: dict[str, Lesions]) -> list[Figure]:
         Figure(
             name="lesion-several",
             kind="lines",
-            title=_words({label: each.several for label, each in found.items()}, "left out"),
+            title=_words(several, "left out"),
             data={
-                "panels": [
-                    _doses(
-                        {label: each.several for label, each in found.items()},
-                        x="units left out at random",
-                    )
-                ],
+                "panels": [_doses(several, x="units left out at random")],
                 "note": f"means over random choices, bands ± sd; {note}",
             },
         ),

@@ -9,7 +9,7 @@ from residua.studies.budgets import Budget, Runs
 from residua.studies.comparison import Printed
 from residua.studies.evidence import Evidence
 from residua.studies.experiments import Analysis, Experiment
-from residua.studies.findings import Figure, Paper
+from residua.studies.findings import Paper
 from residua.studies.verdicts import Lower
 
 # A wide net and a deep one of about as many parameters.
@@ -76,14 +76,11 @@ def _analyse(evidence: Evidence) -> Analysis:
             ),
         ),
         figures=(
-            Figure(
+            comparison.points(
+                evidence,
                 name="width-or-depth",
-                kind="points",
                 title=f"{wide} instead of {deep}: {change} of error, {faster} the speed",
-                data={
-                    "panels": comparison.costs(evidence, groups),
-                    "note": comparison.note(evidence),
-                },
+                panels=comparison.costs(evidence, groups),
             ),
         ),
         deviations=("Errors of Table 4 are with ZCA whitening; ours are not.",),
