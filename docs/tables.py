@@ -17,10 +17,13 @@ from residua.arch.plan import plan
 from residua.arch.spec import DenseSpec, Op, Spec
 from residua.arch.variations import VARIATIONS
 from residua.interop.differences import DIFFERENCES
+from residua.reports.studies import page
+from residua.studies import findings
 from residua.studies.named import EXPERIMENTS
 from residua.tables.recipes import plain
 from residua.training import presets
 
+STUDIES = Path(__file__).with_name("studies")
 PEERS = Path(__file__).parents[1] / "tests" / "peers"
 DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "svhn": "SVHN", "imagenet": "ImageNet"}
 NUMBER, WORDS = "---:", "---"
@@ -177,9 +180,9 @@ def refused_imports() -> str:
 
 
 def studies() -> str:
-    """A section a study, with its question and whose claim it is; below, what decides them."""
+    """A section a study: its question, whose claim it is, what was found; below, what decides."""
     sections = [
-        f"## {one.name}\n\n**{one.question}**\n\nAfter {one.source}."
+        f"## {one.name}\n\n**{one.question}**\n\nAfter {one.source}.{_found(one.name)}"
         for one in EXPERIMENTS.values()
     ]
     rules: dict[str, list[str]] = {}
@@ -193,6 +196,15 @@ def table(heads: Sequence[str], kinds: Sequence[str], lines: Iterable[Sequence[s
     """A table in Markdown; a bar inside a cell is escaped."""
     body = [[cell.replace("|", "\\|") for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in (heads, kinds, *body))
+
+
+def _found(study: str) -> str:
+    """What the committed findings of a study came to, if there are any."""
+    folder = STUDIES / study
+    if not folder.is_dir():
+        return ""
+    lead = page(findings.read(folder), {}).lead
+    return f"\n\nAt `laptop`: {lead} [Numbers and figures](../studies/{study}/report.md)."
 
 
 def _theirs(path: str) -> tuple[str, str]:

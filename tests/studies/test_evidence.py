@@ -42,4 +42,4 @@ def test_the_set_up_in_words(evidence: Any, made_up: Callable[..., Any]):
     assert "cifar10, 9,000 training images; laptop: 5 epochs" == evidence.setup
     whole = made_up(degradation.EXPERIMENT.runs, {}, budget="paper").setup
     assert "cifar10, all training images; he2015: 64000 iterations" == whole
-    assert "cifar10" == made_up(bottleneck.EXPERIMENT.runs, {}).setup
+    assert "none" == made_up(bottleneck.EXPERIMENT.runs, {}).setup

@@ -16,9 +16,10 @@ from residua.studies.named import EXPERIMENTS
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Findings:
-    """What a study found that trains nothing."""
+    """What a study found that trains nothing, and so reads none of its budget's images."""
+    place = tmp_path_factory.mktemp("empty")
     request = study.Request(
-        budget=budgets.get("smoke"), store=tmp_path_factory.mktemp("store"), command="again"
+        budget=budgets.get("laptop"), data_dir=place, store=place / "store", command="again"
     )
     return study.conduct(
         EXPERIMENTS["bottleneck"], request, engine=runner.in_turn, say=lambda _line: None

@@ -62,10 +62,10 @@ class Evidence:
 
     @property
     def setup(self) -> str:
-        """What the runs were given, in words; of a study that trains nothing, nothing."""
+        """What the runs were given, in words; of weights that are given, the images to test."""
         runs = list(chain.from_iterable(self.runs.values()))
         if not runs:
-            return self.budget.data.name
+            return self.budget.data.name if self.weights else "none"
         limit = runs[0].data.train_limit
         recipes = {run.recipe.name: run.recipe.budget for run in runs}
         words = (f"{name}: {each.length:g} {each.unit}" for name, each in recipes.items())
