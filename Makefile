@@ -49,8 +49,9 @@ check: .venv/.stamp-check .venv/.stamp-peers      ## format, lint, types, import
 	$(BIN)/validate-pyproject pyproject.toml
 	$(BIN)/cog --check -I . $(TABLES)
 
-docs: .venv/.stamp-docs      ## write every table anew, and build the site into build/docs
+docs: .venv/.stamp-docs      ## write every table and the README's picture anew, and build the site into build/docs
 	$(BIN)/cog -r -I . $(TABLES)
+	$(BIN)/python -m docs.families
 	$(BIN)/python -m sphinx -E -W --keep-going docs build/docs
 
 bench: .venv/.stamp-peers      ## time our nets beside other people's, within ten minutes; fails where an aim is missed

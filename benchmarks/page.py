@@ -20,6 +20,12 @@ def as_markdown(results: Path = RESULTS) -> str:
     return "\n\n".join(section(benchmark, results) for benchmark in BENCHMARKS)
 
 
+def short(results: Path = RESULTS) -> str:
+    """The README's table: training steps beside the peer's."""
+    result = json.loads((results / f"{steps.BENCHMARK.name}.json").read_text(encoding="utf-8"))
+    return steps.short(result).as_markdown()
+
+
 def section(benchmark: Benchmark, results: Path) -> str:
     """One benchmark's record, or that there is none."""
     file = results / f"{benchmark.name}.json"

@@ -20,6 +20,7 @@ from benchmarks.report import Aim, Benchmark, Options, Result, Row, Sheet, image
 from benchmarks.timing import Apart, interleaved, speedup
 
 BATCH_SIZE = 128
+RATIOS = ("ours ÷ shipped", "ours ÷ tuned")
 AIMS = {  # over the peer as shipped, and tuned
     "ResNet-20": (3.5, 1.4),
     "ResNet-110": (3.5, 1.4),
@@ -53,28 +54,50 @@ def sheets(result: Result) -> list[Sheet]:
     return [_rates(result), _roofline(result)]
 
 
+def short(result: Result) -> Sheet:
+    """Rates and ratios alone."""
+    facts = result["machine"]
+    versions = facts["versions"]
+    return Sheet(
+        headings=("net", SHIPPED, TUNED, OURS, *RATIOS),
+        rows=tuple(
+            (row["net"], *_per_second(row), *(f"{ratio:.3g}" for ratio in _ratios(row)))
+            for row in result["rows"]
+        ),
+        note=(
+            f"Images/s, batches of {BATCH_SIZE}, on {facts['device']}; torch {versions['torch']}, "
+            f"pytorchcv {versions['pytorchcv']}; commit {facts['commit']}."
+        ),
+    )
+
+
 def _rates(result: Result) -> Sheet:
-    rows = []
-    for row in result["rows"]:
-        times, batch_size = row["times"], row["batch_size"]
-        rows.append(
+    return Sheet(
+        headings=("net", SHIPPED, TUNED, OURS, *RATIOS),
+        rows=tuple(
             (
                 row["net"],
+                *_per_second(row),
                 *(
-                    images_per_second(batch_size, times[name]["median_s"])
-                    for name in (SHIPPED, TUNED, OURS)
-                ),
-                *(
-                    Aim(value=speedup(times, OURS, over=name), limit=limit, sense="≥")
-                    for name, limit in zip((SHIPPED, TUNED), AIMS[row["net"]], strict=True)
+                    Aim(value=ratio, limit=limit, sense="≥")
+                    for ratio, limit in zip(_ratios(row), AIMS[row["net"]], strict=True)
                 ),
             )
-        )
-    return Sheet(
-        headings=("net", SHIPPED, TUNED, OURS, "ours ÷ shipped", "ours ÷ tuned"),
-        rows=tuple(rows),
+            for row in result["rows"]
+        ),
         note="Images/s at the median of the steps; in brackets the aim.",
     )
+
+
+def _per_second(row: Row) -> list[str]:
+    return [
+        images_per_second(row["batch_size"], row["times"][name]["median_s"])
+        for name in (SHIPPED, TUNED, OURS)
+    ]
+
+
+def _ratios(row: Row) -> list[float]:
+    return [speedup(row["times"], OURS, over=name) for name in (SHIPPED, TUNED)]
 
 
 def _roofline(result: Result) -> Sheet:

@@ -7,10 +7,20 @@ from benchmarks import page
 from .conftest import REPO
 
 
-def test_page_agrees_with_the_records():
-    """docs/benchmarks.md holds what cog would write now."""
-    text = (REPO / "docs" / "benchmarks.md").read_text(encoding="utf-8")
-    assert page.as_markdown() in text
+def test_page_and_readme_agree_with_the_records():
+    """They hold what cog would write now."""
+    for name, written in (("docs/benchmarks.md", page.as_markdown()), ("README.md", page.short())):
+        assert written in (REPO / name).read_text(encoding="utf-8")
+
+
+def test_the_short_form_has_rates_and_ratios(tmp_path, steps_result):
+    """And the machine, without aims."""
+    (tmp_path / "steps.json").write_text(json.dumps(steps_result), encoding="utf-8")
+    text = page.short(tmp_path)
+    assert "| ResNet-20 | 80 | 320 | 320 | 4 | 1 |" in text
+    assert (
+        "on A processor, threads: 2; torch 2.13.0, pytorchcv 0.0.74; commit 0123456789ab." in text
+    )
 
 
 def test_a_record_becomes_tables(tmp_path, steps_result):

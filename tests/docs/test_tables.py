@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from docs import families
+
 from .conftest import DOCS, REPO
 
 
@@ -36,3 +38,10 @@ def test_make_check_looks_at_every_table():
     texts = [*REPO.glob("README*.md"), *DOCS.rglob("*.md")]
     tables = {str(_.relative_to(REPO)) for _ in texts if "[[[cog" in _.read_text("utf-8")}
     assert tables == set(re.findall(r"\S+\.md", line))
+
+
+def test_the_picture_of_the_families_is_fresh():
+    """What `make docs` would draw now, in the README and on the page that Koreans read."""
+    assert families.families().file() == families.FILE.read_text(encoding="utf-8")
+    for readme in REPO.glob("README*.md"):
+        assert f"({families.FILE.relative_to(REPO)})" in readme.read_text(encoding="utf-8")

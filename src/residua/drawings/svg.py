@@ -59,6 +59,11 @@ def text(x: float, y: float, words: str, *, anchor: str = "middle", quiet: bool 
     )
 
 
+def strong(shape: str) -> str:
+    """Shapes whose words are bold."""
+    return f'<g font-weight="600">{shape}</g>'
+
+
 def box(x: float, y: float, words: str, *, size: tuple[float, float], hue: str) -> str:
     """Words in a box of a hue; ``x``, ``y`` is the middle of its upper edge."""
     colour, (width, height) = HUES[hue], size
