@@ -11,7 +11,7 @@ from ..cli.conftest import run  # noqa: TID252 - tests are no package
 from .conftest import DOCS, PAGES, REPO, Reader, blocks, name_of
 
 TOY = ("--epochs", "1", "--set", "data.train_limit=128")
-OF_FILES = ("--set", "recipe.batch_size=16")
+OWN_IMAGES = ("--epochs", "1", "--set", "recipe.batch_size=16")
 # What needs the internet, a cluster or another project's file, or waits for a visitor.
 ELSEWHERE = {"demo", "import", "data", "--engine"}
 WALKED = [
@@ -28,17 +28,16 @@ def small(words: list[str]) -> list[str]:
     if "--budget" in toy:
         toy[toy.index("--budget") + 1] = "smoke"
     if toy[1] == "train":
-        toy += TOY
-        toy += OF_FILES if re.search(r"\b(folder|imagenet):", " ".join(toy)) else ()
+        toy += OWN_IMAGES if re.search(r" (folder|imagenet):", " ".join(toy)) else TOY
     return toy
 
 
 def prepare(text: str) -> None:
     """What a page takes for granted: trained nets, and folders of the reader's own images."""
-    for name in {"runs/r20", "runs/wrn", *re.findall(r"runs/[\w-]+(?:/s\d)?", text)}:
-        if name not in re.findall(r"--out (\S+)", text):
-            how = ("--data", "synthetic", "--quiet", *TOY, "--out", name)
-            assert 0 == run("train", "cifar/preresnet-8", *how).status
+    made = re.findall(r"--out (\S+)", text)
+    for name in set(re.findall(r"runs/[\w-]+", text)) - set(made):
+        how = ("--data", "synthetic", "--quiet", *TOY, "--out", name)
+        assert 0 == run("train", "cifar/preresnet-8", *how).status
     if "photos/cat.jpg" in text:
         Path("photos").mkdir()
         Image.new("RGB", (48, 32)).save("photos/cat.jpg")
