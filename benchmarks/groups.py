@@ -23,7 +23,7 @@ Error = Literal["test_error", "test_error_tta"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Runs of one net with one recipe on one kind of device; the seeds differ."""
+    """Runs of one net with one recipe on one kind of device; seeds differ, and maybe threads."""
 
     records: tuple[Kept, ...]
 
@@ -47,9 +47,25 @@ class Group:
         return summarise([getattr(record, name) for record in self.records])
 
     @property
-    def seconds(self) -> float:
-        """Mean time in training steps."""
-        return statistics.fmean(record.train_seconds for record in self.records)
+    def device(self) -> str:
+        """What they were trained on."""
+        devices = {record.device for record in self.records}
+        return devices.pop() if len(devices) == 1 else processor(self.first)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Mean time in training steps, by the share of the device that a run had."""
+        shares: dict[tuple[str, int], list[float]] = {}
+        for record in self.records:
+            share = record.device.removeprefix(processor(record)).removeprefix(", ")
+            shares.setdefault((share, record.at_once), []).append(record.train_seconds)
+        one_device = len({share for share, _ in shares}) == 1
+        found: dict[str, float] = {}
+        for (share, at_once), times in sorted(shares.items()):
+            words = [] if one_device else [share]
+            words += [f"{at_once} at once"] if at_once > 1 else []
+            found[", ".join(words)] = statistics.fmean(times)
+        return found
 
     @property
     def changes(self) -> list[str]:
@@ -81,13 +97,18 @@ def grouped(records: Iterable[Kept]) -> list[Group]:
     """Groups by net, data, recipe and device."""
 
     def shared(record: Kept) -> str:
-        same = (record.net, record.data, record.recipe, record.device, record.devices)
+        same = (record.net, record.data, record.recipe, processor(record), record.devices)
         return json.dumps(same, sort_keys=True)
 
     return [
         Group(records=tuple(members))
         for _, members in groupby(sorted(records, key=shared), key=shared)
     ]
+
+
+def processor(record: Kept) -> str:
+    """A record's device; of a CPU without the threads, which change no more than rounding."""
+    return record.device.partition(", threads")[0]
 
 
 def apart(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:

@@ -125,10 +125,11 @@ def time_to_error(groups: Iterable[Group]) -> Sheet:
         limits = [float(row.fact.error or "") for row in printed() if row.answered_by(group)]
         if group.fast and limits:
             aim = Aim(value=group.error().mean, limit=min(limits), sense="≤")
-            net, device = f"`{group.first.net}`", group.first.device
+            net, flipped = f"`{group.first.net}`", mean_sd(group.error("test_error_tta"))
             length = (str(len(group.records)), f"{group.first.epochs}", seconds(group))
-            rows.append((net, DATA[group.first.data["name"]], device, *length, aim))
-    headings = ("net", "data", "device", "n", "epochs", "seconds", "ours (printed)")
+            data = DATA[group.first.data["name"]]
+            rows.append((net, data, group.device, *length, flipped, aim))
+    headings = ("net", "data", "device", "n", "epochs", "seconds", "flip view", "ours (printed)")
     return Sheet(headings=headings, rows=tuple(rows), words=3)
 
 
@@ -161,11 +162,12 @@ def ours(group: Group) -> tuple[str, ...]:
         str(len(group.records)),
         str(group.first.epochs),
         seconds(group),
-        group.first.device,
+        group.device,
     )
 
 
 def seconds(group: Group) -> str:
-    """Mean seconds of training, and how many runs at once had to share the device."""
-    at_once = max(record.at_once for record in group.records)
-    return f"{group.seconds:,.0f}" + (f" ({at_once} at once)" if at_once > 1 else "")
+    """Mean seconds of training, and the share of the device that they were had with."""
+    return "; ".join(
+        f"{mean:,.0f}" + (f" ({share})" if share else "") for share, mean in group.seconds.items()
+    )

@@ -30,7 +30,7 @@ def test_seeds_are_together(kept):
     (group,) = grouped(made)
     assert f"9.00{PM}1.00" == mean_sd(group.error())
     assert f"4.50{PM}0.50" == mean_sd(group.error("test_error_tta"))
-    assert (3, pytest.approx(9.0)) == (len(group.records), group.seconds)
+    assert (3, pytest.approx(9.0)) == (len(group.records), group.seconds[""])
     assert "8.00" == mean_sd(grouped(made[:1])[0].error())
 
 
@@ -44,6 +44,19 @@ def test_what_differs_is_apart(kept):
         kept(HE2015, devices=2),
     )
     assert [1] * 6 == [len(group.records) for group in grouped([kept(HE2015), *others])]
+
+
+def test_threads_share_a_group_and_keep_their_seconds(kept):
+    """Errors are one sample; times are told by threads, and by the runs that shared the machine."""
+    made = [
+        kept(HE2015, seed=0, train_seconds=800.0),
+        kept(HE2015, seed=1, train_seconds=1500.0, device="A processor, threads: 1", at_once=2),
+        kept(HE2015, seed=2, train_seconds=1700.0, device="A processor, threads: 1", at_once=2),
+    ]
+    (group,) = grouped(made)
+    assert "A processor" == group.device
+    assert {"threads: 1, 2 at once": 1600.0, "threads: 2": 800.0} == group.seconds
+    assert "A processor, threads: 2" == grouped(made[:1])[0].device
 
 
 @pytest.mark.parametrize(
