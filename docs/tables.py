@@ -17,13 +17,9 @@ from residua.arch.plan import plan
 from residua.arch.spec import DenseSpec, Op, Spec
 from residua.arch.variations import VARIATIONS
 from residua.interop.differences import DIFFERENCES
-from residua.reports.studies import page
-from residua.studies import findings
-from residua.studies.named import EXPERIMENTS
 from residua.tables.recipes import plain
 from residua.training import presets
 
-STUDIES = Path(__file__).with_name("studies")
 PEERS = Path(__file__).parents[1] / "tests" / "peers"
 DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "svhn": "SVHN", "imagenet": "ImageNet"}
 NUMBER, WORDS = "---:", "---"
@@ -179,32 +175,10 @@ def refused_imports() -> str:
     return table(("project", "asked for as", "why not"), (WORDS,) * 3, lines)
 
 
-def studies() -> str:
-    """A section a study: its question, whose claim it is, what was found; below, what decides."""
-    sections = [
-        f"## {one.name}\n\n**{one.question}**\n\nAfter {one.source}.{_found(one.name)}"
-        for one in EXPERIMENTS.values()
-    ]
-    rules: dict[str, list[str]] = {}
-    for one in EXPERIMENTS.values():
-        rules.setdefault(one.rule, []).append(f"`{one.name}`")
-    decides = [f"**{', '.join(of)}.** {rule}" for rule, of in rules.items()]
-    return "\n\n".join((*sections, "## What decides", *decides))
-
-
 def table(heads: Sequence[str], kinds: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """A table in Markdown; a bar inside a cell is escaped."""
     body = [[cell.replace("|", "\\|") for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in (heads, kinds, *body))
-
-
-def _found(study: str) -> str:
-    """What the committed findings of a study came to, if there are any."""
-    folder = STUDIES / study
-    if not folder.is_dir():
-        return ""
-    lead = page(findings.read(folder), {}).lead
-    return f"\n\nAt `laptop`: {lead} [Numbers and figures](../studies/{study}/report.md)."
 
 
 def _theirs(path: str) -> tuple[str, str]:

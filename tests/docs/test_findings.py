@@ -9,7 +9,7 @@ from benchmarks.records import RECORDS, read
 from residua.reports import studies, writing
 from residua.studies import findings
 
-from .conftest import DOCS
+from .conftest import DOCS, PAGES
 
 FOLDERS = sorted(path.parent for path in DOCS.glob("studies/*/findings.json"))
 each_study = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -39,3 +39,14 @@ def test_findings_rest_on_committed_records(folder: Path):
     records = {record.key: record for record in read(RECORDS / "studies")}
     for run in found.runs:
         assert run.test_error == records[run.key].test_error
+
+
+def test_pages_that_show_a_figure_find_it():
+    """From where the page lies, and under its title."""
+    shown = {
+        (path.parent / file).resolve()
+        for path in PAGES
+        for file in re.findall(r"\]\((\S*studies/\S+\.svg)\)", path.read_text(encoding="utf-8"))
+    }
+    assert DOCS / "studies/bottleneck/figures/bottleneck.svg" in shown
+    assert [] == [file for file in shown if not file.is_file()]
