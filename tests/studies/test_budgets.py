@@ -56,6 +56,19 @@ def test_minutes_by_hand():
     assert passes * 40.55e6 / 3.2e10 / 60 == pytest.approx(budgets.cpu_minutes([run]), rel=1e-3)
 
 
+def test_how_much_less_a_run_sees_is_told():
+    """281 steps of 32 in each of 5 epochs; 64,000 of 128 in the paper, 300 epochs of 351 of 128."""
+    runs = [LAPTOP.run("cifar/resnet-20", 0), LAPTOP.run("cifar/pyramidnet-110-a48", 0)]
+    assert 5 * 281 * 32 == budgets.images_seen(runs[0])
+    assert 64_000 * 128 == budgets.images_seen(budgets.get("paper").run("cifar/resnet-20", 0))
+    (told,) = budgets.shorter(runs)
+    assert told.startswith(
+        "A run sees 44,960 training images, by its paper's recipe 8,192,000 to 14,6"
+    )
+    assert () == budgets.shorter([budgets.get("paper").run("cifar/resnet-20", 0)])
+    assert () == budgets.shorter([budgets.get("smoke").run("cifar/resnet-20", 0)])
+
+
 @pytest.mark.parametrize("name", named.EXPERIMENTS)
 def test_half_an_hour_on_two_cores(name: str):
     """What a study takes at laptop with the three seeds that a verdict needs, as estimated."""

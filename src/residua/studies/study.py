@@ -11,7 +11,7 @@ from residua import weights
 from residua.data import sets
 from residua.data.images import Images
 from residua.errors import RunError, UsageError
-from residua.studies import findings, runner
+from residua.studies import budgets, findings, runner
 from residua.studies.budgets import Budget
 from residua.studies.evidence import Evidence
 from residua.studies.experiments import Experiment
@@ -98,7 +98,7 @@ def _found(
         claims=analysis.claims,
         tables=analysis.tables,
         figures=analysis.figures,
-        deviations=analysis.deviations,
+        deviations=(*analysis.deviations, *budgets.shorter(chain(*evidence.runs.values()))),
         runs=evidence.trained,
         missing=missing,
         command=command,
