@@ -1,10 +1,14 @@
 """Ideas: recipes told apart by their own values, and differences with their intervals."""
 
+import json
 from dataclasses import replace
+
+import pytest
 
 from benchmarks import ideas
 from benchmarks.groups import NBSP, grouped
-from residua.training import presets
+from benchmarks.records import RECORDS, read
+from residua.training import fast, presets
 from residua.training.recipes import Augment, Budget, rescaled
 
 PM = f"{NBSP}±{NBSP}"
@@ -98,3 +102,23 @@ def test_fast_beside_the_papers_recipe_cut_to_as_many_epochs(kept):
         *(f"8.70{PM}0.14", f"10.20{PM}0.20", f"7.70{PM}0.14", f"9.20{PM}0.20", "2", "3"),
     )
     assert ("`cifar/resnet-32`", "–", "7.00", "–") == (second[0], second[4], second[5], second[6])
+
+
+def test_each_idea_is_worth_what_its_removal_costs(kept):
+    """Found by its recipe, whatever order the records come in; to two digits."""
+    paper = presets.get("he2015")
+    made = seeds(kept, rescaled(fast.fast(paper), 3), 15.0, 15.2, epochs=3)
+    for more, idea in enumerate(fast.ideas(paper)):
+        recipe = rescaled(fast.fast(paper, without=idea.name), 3)
+        made += seeds(kept, recipe, 15.0 + more, 15.2 + more, epochs=3)
+    found = ideas.brought(grouped(reversed(made)))
+    assert ("cifar/resnet-20", 3, 2) == (found["net"], found["epochs"], found["seeds"])
+    assert list(range(7)) == [found["ideas"][idea.name]["points"] for idea in fast.ideas(paper)]
+    # Every deviation is 0.1414 of 2 seeds, with 8 degrees of freedom: 2.306 times 0.1414.
+    assert all(each["half_interval"] == pytest.approx(0.33) for each in found["ideas"].values())
+
+
+def test_what_is_said_of_each_idea_is_from_the_records():
+    """`recipes diff` reads a file that this command would write anew as it is."""
+    written = json.loads(fast.BROUGHT.read_text(encoding="utf-8"))
+    assert ideas.brought(grouped(read(RECORDS / "ablation"))) == written

@@ -6,13 +6,17 @@ what it brings.
 
 from __future__ import annotations
 
+import functools
+import json
 from dataclasses import dataclass, replace
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 from residua.training.recipes import Budget, Knots, Muon, Recipe, Sgd
 
 PREFIX = "fast-"
+BROUGHT = Path(__file__).with_name("brought.json")  # written by benchmarks/ideas.py from records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +112,30 @@ def fast(paper: Recipe, *, without: str | None = None) -> Recipe:
 
 
 def reasons(paper: Recipe) -> dict[str, str]:
-    """Why each value differs from the paper's, by its path."""
-    changes = {path: idea.reason for idea in ideas(paper) for path in idea.settings}
+    """Why each value differs from the paper's and what that brought, by its path."""
+    changes = {
+        path: idea.reason + brought(idea.name) for idea in ideas(paper) for path in idea.settings
+    }
     return {"budget": f"a tenth of the paper's epochs, at least {SHORTEST}", **changes}
+
+
+def brought(name: str) -> str:
+    """What the error rose by in a short run without an idea, in words that follow its reason.
+
+    With half of the difference's 95 % interval; empty for an idea that was not taken out.
+    """
+    measured = _measured()
+    found = measured["ideas"].get(name)
+    if found is None:
+        return ""
+    half = "" if found["half_interval"] is None else f" ± {found['half_interval']:.2f}"
+    where = f"{measured['net']}, {measured['epochs']:g} epochs, n = {measured['seeds']}"
+    return f"; without it {found['points']:+.2f}{half} points of test error ({where})"
+
+
+@functools.cache
+def _measured() -> dict[str, Any]:
+    return json.loads(BROUGHT.read_text(encoding="utf-8"))
 
 
 def _changes(idea: Idea, paper: Recipe) -> Idea:
