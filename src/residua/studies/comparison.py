@@ -94,7 +94,7 @@ def _row(evidence: Evidence, label: str, counterpart: Printed | None) -> tuple[C
         _rounded(test and test.mean),
         _rounded(test and test.sd),
         test.n if test else 0,
-        _rounded(seconds and seconds.mean, digits=0),
+        round(seconds.mean) if seconds else None,
         counterpart.net if counterpart and paper else None,
         paper.value if paper else None,
         paper.where if paper else None,
@@ -190,8 +190,8 @@ def _number(paper: Paper | None) -> float | None:
     return None if paper is None or paper.value == "fail" else float(paper.value)
 
 
-def _rounded(value: float | None, *, digits: int = 2) -> float | None:
-    return None if value is None else round(value, digits)
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def curves(
