@@ -56,8 +56,8 @@ def conduct(experiment: Experiment, request: Request, *, engine: Engine, say: Sa
     if request.weights and not experiment.takes_weights:
         raise UsageError(f"{experiment.name} trains its own nets: leave --weights out")
     budget = request.budget
-    if request.weights or experiment.runs(budget, request.seeds):  # arithmetic needs no images
-        budget = _fitted(request)
+    if request.data or request.weights or experiment.runs(budget, request.seeds):
+        budget = _fitted(request)  # arithmetic alone needs no images
     runs = {} if request.weights else experiment.runs(budget, request.seeds)
     wanted = {run.key: run for run in chain.from_iterable(runs.values())}
     first, step = request.shard
