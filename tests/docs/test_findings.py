@@ -28,6 +28,8 @@ def test_a_page_has_its_figures(folder: Path):
     """Those that it shows, and no others."""
     shown = re.findall(r"\]\((figures/\S+)\)", (folder / "report.md").read_text(encoding="utf-8"))
     assert sorted(shown) == sorted(f"figures/{path.name}" for path in folder.glob("figures/*"))
+    for file in shown:  # words that matplotlib leaves black are read on dark paper, too
+        assert "svg.drawn { fill: var(--ink); }" in (folder / file).read_text(encoding="utf-8")
 
 
 @each_study
