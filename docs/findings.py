@@ -10,6 +10,7 @@ from residua.studies import findings
 from residua.studies.named import EXPERIMENTS
 
 STUDIES = Path(__file__).with_name("studies")
+NOT_YET = "Run on toys alone so far."
 
 
 def studies() -> str:
@@ -29,14 +30,32 @@ def studies() -> str:
 
 def lead(study: str) -> str:
     """How many claims of a study were confirmed, refuted and left undecided; "" if none was run."""
-    folder = STUDIES / study
-    if not folder.is_dir():
+    if not ran(study):
         return ""
-    found = findings.read(folder)
+    found = findings.read(STUDIES / study)
     return (
         f"At `{found.budget}`: {page(found, {}).lead} "
         f"[Numbers and figures](../studies/{study}/report.md)."
     )
+
+
+def of(paper: str) -> str:
+    """The studies of a paper's claims, each with its question and with what came of it."""
+    return "\n\n".join(
+        "\n\n".join(
+            (
+                f"**{one.question}** (`residua study run {one.name}`)",
+                *((lead(one.name), verdicts(one.name)) if ran(one.name) else (NOT_YET,)),
+            )
+        )
+        for one in EXPERIMENTS.values()
+        if paper in one.source
+    )
+
+
+def ran(study: str) -> bool:
+    """Whether findings of a study are committed."""
+    return (STUDIES / study).is_dir()
 
 
 def verdicts(study: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.records import RECORDS, read
+from docs import findings as pages
 from residua.reports import studies, writing
 from residua.studies import findings
 
@@ -52,3 +53,20 @@ def test_pages_that_show_a_figure_find_it():
     }
     assert DOCS / "studies/bottleneck/figures/bottleneck.svg" in shown
     assert [] == [file for file in shown if not file.is_file()]
+
+
+def test_a_paper_s_page_asks_its_questions():
+    """With the verdicts where findings are committed, and a plain word where none are."""
+    asked = pages.of("zagoruyko2016")
+    assert "**Does dropout inside wide units help?** (`residua study run dropout`)" in asked
+    found = pages.of("han2017")
+    assert pages.verdicts("pyramid") in found
+    assert "lesion" in found
+    assert "degradation" not in found
+
+
+def test_what_was_not_run_is_not_called_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Each of a paper's studies, when no folder is there."""
+    monkeypatch.setattr(pages, "STUDIES", tmp_path)
+    assert 2 == pages.of("zagoruyko2016").count(pages.NOT_YET)
+    assert "" == pages.lead("pyramid")

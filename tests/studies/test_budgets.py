@@ -59,8 +59,8 @@ def test_minutes_by_hand():
 def test_how_much_less_a_run_sees_is_told():
     """281 steps of 32 in each of 5 epochs; 64,000 of 128 in the paper, 300 epochs of 351 of 128."""
     runs = [LAPTOP.run("cifar/resnet-20", 0), LAPTOP.run("cifar/pyramidnet-110-a48", 0)]
-    assert 5 * 281 * 32 == budgets.images_seen(runs[0])
-    assert 64_000 * 128 == budgets.images_seen(budgets.get("paper").run("cifar/resnet-20", 0))
+    assert (5 * 281 * 32, 5) == budgets.seen(runs[0])
+    assert 64_000 * 128 == budgets.seen(budgets.get("paper").run("cifar/resnet-20", 0))[0]
     (told,) = budgets.shorter(runs)
     assert told.startswith(
         "A run sees 44,960 training images, by its paper's recipe 8,192,000 to 14,6"

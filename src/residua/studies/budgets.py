@@ -132,12 +132,18 @@ def get(name: str) -> Budget:
     return BUDGETS[name]
 
 
-def images_seen(run: Run, *, num_train: int = 50_000) -> int:
-    """Training images that a run sees, repeats counted."""
+def seen(run: Run, *, num_train: int = 50_000) -> tuple[int, float]:
+    """Training images that a run sees, repeats counted, and its epochs."""
     left = num_train - run.data.val_size
-    size = run.recipe.batch_size
-    steps_per_epoch = max(1, min(run.data.train_limit or left, left) // size)
-    return size * run.recipe.budget.steps(steps_per_epoch)
+    steps_per_epoch = max(1, min(run.data.train_limit or left, left) // run.recipe.batch_size)
+    steps = run.recipe.budget.steps(steps_per_epoch)
+    return steps * run.recipe.batch_size, steps / steps_per_epoch
+
+
+def passes(run: Run, *, num_train: int = 50_000) -> float:
+    """The images that a run could train on in the time that it takes, validation and test too."""
+    images, epochs = seen(run, num_train=num_train)
+    return images + EVALUATION * (epochs * run.data.val_size + TEST_VIEWS)
 
 
 def shorter(runs: Iterable[Run]) -> tuple[str, ...]:
@@ -148,8 +154,8 @@ def shorter(runs: Iterable[Run]) -> tuple[str, ...]:
         if run.data.name in {"cifar10", "cifar100"}:
             paper = presets.default(names.entry(run.net))
             whole = replace(run, recipe=paper, data=replace(run.data, train_limit=None))
-            ours.add(images_seen(run))
-            theirs.add(images_seen(whole))
+            ours.add(seen(run)[0])
+            theirs.add(seen(whole)[0])
     if not ours or min(theirs) <= max(ours):
         return ()
     told = f"A run sees {_range(ours)} training images, by its paper's recipe {_range(theirs)}"
@@ -162,12 +168,7 @@ def _range(values: set[int]) -> str:
 
 def cpu_minutes(runs: Iterable[Run], *, num_train: int = 50_000) -> float:
     """About how long runs take on one thread of a CPU that computes in bf16."""
-    return sum(_seconds(run, num_train) for run in runs) / 60
-
-
-def _seconds(run: Run, num_train: int) -> float:
-    left = num_train - run.data.val_size
-    seen = images_seen(run, num_train=num_train)
-    epochs = seen / min(run.data.train_limit or left, left)
-    passes = seen + EVALUATION * (epochs * run.data.val_size + TEST_VIEWS)
-    return passes * count.totals(names.spec(run.net)).macs / CPU_MACS_PER_S
+    multiplied = (
+        passes(run, num_train=num_train) * count.totals(names.spec(run.net)).macs for run in runs
+    )
+    return sum(multiplied) / CPU_MACS_PER_S / 60

@@ -16,8 +16,7 @@ from residua.data.images import DataSet, Images
 from residua.errors import RunError, UsageError
 from residua.runs.config import Run
 from residua.runs.records import RunDirectory
-from residua.studies import commands
-from residua.studies.budgets import EVALUATION, TEST_VIEWS
+from residua.studies import budgets, commands
 from residua.studies.evidence import finished
 from residua.studies.reproduce import Reproduction
 from residua.training.loop import train_step
@@ -61,23 +60,18 @@ def estimate(run: Run, *, store: Path, data_dir: Path | None) -> Estimate:
         RunError: The data set's size is not known without it, and it is missing.
     """
     num_train = TRAINING.get(run.data.name) or len(sets.load(run.data.name, data_dir).train)
-    left = num_train - run.data.val_size
-    images = min(run.data.train_limit or left, left)
-    steps_per_epoch = max(1, images // run.recipe.batch_size)
-    steps = run.recipe.budget.steps(steps_per_epoch)
-    seen = steps * run.recipe.batch_size
+    images, epochs = budgets.seen(run, num_train=num_train)
     runtime = Runtime()
     speed, measured = recorded(run, store, runtime) or (
         throughput(run, runtime),
         "measured now, in a few steps",
     )
-    looked_at = steps / steps_per_epoch * run.data.val_size + TEST_VIEWS
     return Estimate(
-        images_per_run=seen,
-        epochs=steps / steps_per_epoch,
+        images_per_run=images,
+        epochs=epochs,
         images_per_second=speed,
         measured=measured,
-        seconds_per_run=(seen + EVALUATION * looked_at) / speed,
+        seconds_per_run=budgets.passes(run, num_train=num_train) / speed,
         device=runtime.name,
     )
 
