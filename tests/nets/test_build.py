@@ -2,12 +2,14 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 import residua
+from residua import UsageError
 from residua.arch import families, layers, names
 from residua.arch.plan import plan
 from residua.arch.spec import Gate, ResidualSpec, Shortcut, Spec, Survival
@@ -218,6 +220,24 @@ def test_gates_follow_their_unit_through_an_order():
     torch.testing.assert_close(expected, net(x, gates=gates, order=[0, 1, 2, 3, 4, 5, 6, 8, 7]))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"gates": [1.0, 1.0]}, "3 units need a gate each, not 2"),
+        ({"gates": [1.0] * 4}, "3 units need a gate each, not 4"),
+        ({"order": [0, -1]}, "units are 0 to 2"),
+        ({"order": [0, 3]}, "units are 0 to 2"),
+    ],
+)
+def test_gates_and_orders_that_fit_no_unit_are_refused(
+    arguments: dict[str, list[Any]], message: str
+):
+    """With how many units there are."""
+    net = residua.create("cifar/resnet-8").eval()
+    with pytest.raises(UsageError, match=message):
+        net(torch.zeros(1, 3, 32, 32), **arguments)
+
+
 def test_a_unit_that_widens_cannot_be_left_out():
     """Without it the next one meets too few channels, and says so."""
     net = seeded(families.resnet(20))
@@ -238,7 +258,7 @@ def test_expected_gates_are_the_survival_probabilities():
 
 def test_evaluation_uses_the_expected_gates():
     """In evaluation each branch is scaled by its survival, and nothing is random."""
-    spec = families.stochastic(20, survival=Survival(final=0.2))
+    spec = dataclasses.replace(families.stochastic(20), survival=Survival(final=0.2))
     net = seeded(spec)
     x = images()
     assert net(x, gates=[1 - (i + 1) / 9 * 0.8 for i in range(9)]).allclose(net(x), rtol=1e-12)

@@ -108,14 +108,17 @@ def test_layers_in_another_order_are_refused_by_torch():
         run_units([(layer, 1.0) for layer in others], x)
 
 
-@pytest.mark.parametrize("case", ["dropout", "hook", "gate", "evaluation"])
+@pytest.mark.parametrize("case", ["dropout", "hook", "bias", "gate", "evaluation"])
 def test_layer_by_layer_otherwise(case: str, monkeypatch: pytest.MonkeyPatch):
-    """Dropout, a hook, a gate other than 1, or evaluation: each layer for itself."""
+    """Dropout, a hook, somebody's bias, a gate other than 1, or evaluation: each layer alone."""
     layers = first_block("cifar/densenet-13-12")
     if case == "dropout":
         layers[1].branch.append(nn.Dropout(0.2))
     if case == "hook":
         layers[1].branch[2].register_forward_hook(lambda *_: None)
+    if case == "bias":
+        conv = layers[1].branch[2]
+        layers[1].branch[2] = nn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=1)
     if case == "evaluation":
         nn.ModuleList(layers).eval()
     gates = [0.5 if case == "gate" else 1.0] * len(layers)

@@ -81,6 +81,9 @@ class Net(nn.Module):
             gates: A factor for each unit's branch.  By default all are 1, but for stochastic depth:
                 drawn anew in training, the survival probability in evaluation (huang2016 eq. 5).
             order: The units to execute; by default all, in the order of the plan.
+
+        Raises:
+            UsageError: There is not a gate for each unit, or no unit of an index.
         """
         return self.forward_head(self.forward_features(x, gates=gates, order=order))
 
@@ -94,7 +97,11 @@ class Net(nn.Module):
         """Maps [n, num_features, i, j] before pooling; arguments are those of :meth:`forward`."""
         if gates is None:
             gates = draw_gates(self.plan) if self.training else expected_gates(self.plan)
+        if len(gates) != len(self.units):
+            raise UsageError(f"{len(self.units)} units need a gate each, not {len(gates)} in all")
         indices = range(len(self.units)) if order is None else order
+        if indices and not 0 <= min(indices) <= max(indices) < len(self.units):
+            raise UsageError(f"units are 0 to {len(self.units) - 1}; the order is {list(indices)}")
         x = run_units(((self.units[index], gates[index]) for index in indices), self.stem(x))
         return self.head(x)
 
@@ -153,7 +160,8 @@ def initialise(net: Net) -> None:
     """Draw the weights: convolutions from N(0, 2/(k²·fan)), BN at 1 and 0, biases at 0.
 
     The classifier's weights have torch's uniform ±1/√c_in, which is what the papers' Torch code
-    has.  Source: he2015 §3.4 and the families' code; which fan is a field of the spec.
+    has.  Source: he2015 §3.4 and the families' code; which fan is a field of the spec.  The code of
+    zagoruyko2016 draws BN's weights from U(0, 1), its framework's default then; ours start at 1.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d):

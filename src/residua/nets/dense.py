@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from jaxtyping import Float
@@ -68,14 +68,21 @@ def _steps(branch: nn.Sequential) -> tuple[_Step, ...]:
     parts = tuple(branch)
     steps: list[_Step] = []
     for norm, relu, conv in zip(parts[::3], parts[1::3], parts[2::3], strict=False):
-        if not (
-            isinstance(norm, nn.BatchNorm2d)
-            and isinstance(relu, nn.ReLU)
-            and isinstance(conv, nn.Conv2d)
-        ):
+        if not (isinstance(norm, nn.BatchNorm2d) and type(relu) is nn.ReLU and _plain(conv)):
             return ()
         steps.append(_Step(norm, conv))
     return tuple(steps) if len(parts) == 3 * len(steps) else ()
+
+
+def _plain(conv: nn.Module) -> TypeGuard[nn.Conv2d]:
+    """Whether a convolution is one of ours, not somebody's with a bias or a way of its own."""
+    return (
+        type(conv) is nn.Conv2d
+        and conv.bias is None
+        and conv.stride == conv.dilation == (1, 1)
+        and conv.groups == 1
+        and conv.padding_mode == "zeros"
+    )
 
 
 @dataclass(slots=True)
@@ -101,8 +108,9 @@ class _Block(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, steps: list[tuple[_Step, ...]], *parameters: Tensor) -> Tensor:  # noqa: ANN401 - torch's own type lacks what is put into it
         n, channels, h, w = x.shape
         total = channels + sum(of_layer[-1].conv.out_channels for of_layer in steps)
-        maps = torch.empty((n, total, h, w), dtype=x.dtype, memory_format=torch.channels_last)
-        statistics = _Statistics(torch.empty(total), torch.empty(total), n * h * w)
+        maps = native.empty(torch.Size((n, total, h, w)), like=x)
+        mean, var = native.per_channel(x, rows=2, channels=total)
+        statistics = _Statistics(mean, var, n * h * w)
         middles: list[Tensor] = []
         values = iter(_by_step(parameters))
 
@@ -140,10 +148,10 @@ class _Block(torch.autograd.Function):
         for of_layer in reversed(ctx.steps):
             first = of_layer[0].norm.num_features
             new = slice(first, first + of_layer[-1].conv.out_channels)
-            grad_y = grads[:, new].contiguous(memory_format=torch.channels_last)
+            grad_y = grads[:, new].clone(memory_format=torch.channels_last)
             for step in reversed(of_layer[1:]):
                 x, statistics = inner.pop()
-                grad_x = torch.empty_like(x)
+                grad_x = native.empty(x.shape, like=x)
                 arguments = (grad_y, x, statistics, step, values.pop())
                 found.append(_differentiated(*arguments, grad_x=grad_x, add=False))
                 grad_y = grad_x
@@ -196,6 +204,6 @@ def _differentiated(  # noqa: PLR0913 - what it reads and writes
 
 def _activated(x: Tensor, norm: native.Norm) -> Tensor:
     """``relu(norm(x))``, which is not kept."""
-    y = torch.empty(x.shape, dtype=x.dtype, memory_format=torch.channels_last)
+    y = native.empty(x.shape, like=x)
     native.forward(x, norm, addend=None, relu=True, y=y)
     return y

@@ -101,8 +101,9 @@ void if_any(int64_t channels, int64_t first, Work work) {
   else if (first < channels) work(Some(channels - first));
 }
 
+// Not a number passes, as it does in torch: a run that has broken must be seen to be broken.
 __m512 if_positive(__m512 decides, __m512 values) {
-  const __mmask16 lanes = _mm512_cmp_ps_mask(decides, _mm512_setzero_ps(), _CMP_GT_OQ);
+  const __mmask16 lanes = _mm512_cmp_ps_mask(decides, _mm512_setzero_ps(), _CMP_NLE_UQ);
   return _mm512_maskz_mov_ps(lanes, values);
 }
 

@@ -86,7 +86,7 @@ def library() -> ctypes.CDLL | None:
     """The compiled kernels; None, after one warning, where they cannot be had."""
     try:
         loaded = ctypes.CDLL(str(_compiled()))
-    except (UnavailableError, OSError) as error:
+    except (OSError, RuntimeError) as error:  # the latter also of a user without a home
         warnings.warn(f"no fused kernels, slower steps: {error}", stacklevel=2)
         return None
     for name, arguments in _ARGUMENTS.items():
@@ -106,9 +106,21 @@ class Norm:
     eps: float
 
 
+def empty(shape: torch.Size, *, like: Tensor) -> Tensor:
+    """Maps to write to, of the type of others."""
+    return torch.empty(
+        shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last
+    )
+
+
+def per_channel(x: Tensor, *, rows: int, channels: int | None = None) -> Tensor:
+    """Numbers to write to, [rows, channels], float32; by default as many as maps have channels."""
+    return torch.empty(rows, channels or x.shape[1], dtype=torch.float32, device=x.device)
+
+
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and (biased) variance of each channel of maps, float32."""
-    mean, var = torch.empty(2, x.shape[1])
+    mean, var = per_channel(x, rows=2)
     _call("residua_moments", x, _maps(x), _pixels(x), mean.data_ptr(), var.data_ptr())
     return mean, var
 
@@ -134,7 +146,7 @@ def backward(  # noqa: PLR0913 - what the kernel reads and writes
     Returns:
         The gradients of weight and bias.
     """
-    grad_weight, grad_bias = torch.empty(2, x.shape[1])
+    grad_weight, grad_bias = per_channel(x, rows=2)
     _call(
         "residua_backward",
         x,
@@ -177,7 +189,10 @@ def _pixels(x: Tensor) -> int:
 
 
 def _maps(x: Tensor | None) -> _Maps:
-    return _Maps(None, 0, 0) if x is None else _Maps(x.data_ptr(), x.stride(3), x.shape[1])
+    if x is None:
+        return _Maps(None, 0, 0)
+    assert x.stride(3) >= x.shape[1], "pixels overlap"
+    return _Maps(x.data_ptr(), x.stride(3), x.shape[1])
 
 
 def _norm(x: Tensor, norm: Norm) -> _Norm:

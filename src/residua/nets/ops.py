@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Generator
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -26,23 +27,22 @@ Result = Float[Tensor, "n d i j"]
 # Processors are those of torch.backends.cpu.get_cpu_capability().
 MEASURED = {("AVX512", torch.float32), ("AVX512", torch.bfloat16)}
 
-_plain = os.environ.get("RESIDUA_PLAIN") == "1"
+_plain = ContextVar("plain", default=os.environ.get("RESIDUA_PLAIN") == "1")
 
 
 @contextlib.contextmanager
 def plain() -> Generator[None, None, None]:
-    """Within it, every operation is the plain one."""
-    global _plain  # noqa: PLW0603 - a switch of the process
-    before, _plain = _plain, True
+    """Within it, every operation of this thread is the plain one."""
+    before = _plain.set(True)
     try:
         yield
     finally:
-        _plain = before
+        _plain.reset(before)
 
 
 def plain_only() -> bool:
     """Whether :func:`plain` is in force."""
-    return _plain
+    return _plain.get()
 
 
 def norm_add_relu(
@@ -57,7 +57,7 @@ def norm_add_relu(
         addend: Maps [n, d, h, w] with d ≤ c, to which zero channels are thought appended.
         relu: Whether negative values become 0.
     """
-    if fused(x, norm) and (addend is None or addend.dtype == x.dtype):
+    if fused(x, norm) and (addend is None or _lies_within(addend, x)):
         addend = dense(addend) if addend is not None else None
         if not norm.training:
             return _evaluated(x, norm, addend, relu=relu)
@@ -72,6 +72,12 @@ def widened(x: Maps, channels: int) -> Result:
     """Maps with zero channels appended, [n, channels, h, w].  Source: he2015 §3.3, option A."""
     added = channels - x.shape[1]
     return functional.pad(x, (0, 0, 0, 0, 0, added)) if added else x
+
+
+def _lies_within(addend: Tensor, x: Tensor) -> bool:
+    """Whether maps are of the type and size of others, and have no more channels."""
+    (n, c, *size), (m, d, *other) = x.shape, addend.shape
+    return addend.dtype == x.dtype and (m, other) == (n, size) and d <= c
 
 
 def fused(x: Maps, norm: nn.BatchNorm2d) -> bool:
@@ -102,6 +108,8 @@ def watched(*modules: nn.Module | None) -> bool:
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage] - torch documents it
         or torch._C._are_functorch_transforms_active()  # noqa: SLF001 - as torch's own Function asks
+        or torch._C._len_torch_dispatch_stack() > 0  # noqa: SLF001 - fake tensors and make_fx are such
+        or bool(torch.nn.modules.module._has_any_global_hook())  # noqa: SLF001 - as Module.__call__ asks
         or any(
             m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks  # noqa: SLF001 - torch has no other way to ask
             for m in modules
@@ -129,7 +137,7 @@ def unbiased(var: Tensor, num_values: float) -> Tensor:
 def _evaluated(x: Tensor, norm: nn.BatchNorm2d, addend: Tensor | None, *, relu: bool) -> Tensor:
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    y = torch.empty_like(x)
+    y = native.empty(x.shape, like=x)
     statistics = native.Norm(norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.eps)
     native.forward(x, statistics, addend=addend, relu=relu, y=y)
     return y
@@ -148,7 +156,7 @@ class _NormAddReLU(torch.autograd.Function):
     ) -> Tensor:
         mean, var = native.moments(x)
         remember(norm, mean, unbiased(var, x.numel() // x.shape[1]))
-        y = torch.empty_like(x)
+        y = native.empty(x.shape, like=x)
         native.forward(
             x, native.Norm(mean, var, weight, bias, norm.eps), addend=addend, relu=relu, y=y
         )
@@ -164,10 +172,10 @@ class _NormAddReLU(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]  # noqa: ANN401 - as above
         x, mean, var, weight, bias, y = ctx.saved_tensors
         grad = dense(grad)
-        grad_x, grad_addend = torch.empty_like(x), None
+        grad_x, grad_addend = native.empty(x.shape, like=x), None
         if ctx.needs_input_grad[3]:
             same = ctx.sign == "none" and ctx.addend_shape == x.shape
-            grad_addend = grad if same else _empty(x, ctx.addend_shape)
+            grad_addend = grad if same else native.empty(ctx.addend_shape, like=x)
         grad_weight, grad_bias = native.backward(
             grad,
             x,
@@ -183,8 +191,5 @@ class _NormAddReLU(torch.autograd.Function):
 
 def dense(x: Maps) -> Maps:
     """The same maps in an order of memory that the kernels read."""
-    return x if native.fits(x) else x.contiguous(memory_format=torch.channels_last)
-
-
-def _empty(like: Tensor, shape: torch.Size) -> Tensor:
-    return torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last)
+    # Not contiguous(): maps of one pixel are so by any strides, and the kernels go by strides.
+    return x if native.fits(x) else x.clone(memory_format=torch.channels_last)

@@ -96,7 +96,8 @@ class _Normalise(torch.autograd.Function):
         return functional.batch_norm(x, mean, var, weight, bias, eps=eps)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 - as above
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]  # noqa: ANN401 - as above
         x, weight, mean, var = ctx.saved_tensors
         # As if the statistics were constants; then minus what goes through them, as in the
         # backward pass of BN: its two means run over the values of all parts.

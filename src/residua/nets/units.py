@@ -185,7 +185,7 @@ class ResidualUnit(nn.Module):
 
         Args:
             x: Input maps.
-            gate: Factor of the branch; a branch whose gate is the number 0 is not computed.
+            gate: Factor of the branch, which is not computed if that is 0.0 and something carried.
         """
         shared = self.shared(x)
         if self.carry is None:
