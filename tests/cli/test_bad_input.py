@@ -200,8 +200,11 @@ def test_stopping_is_no_failure_to_explain(
         ("--seed", 2**80),
         ("--epochs", "nan"),
         ("--epochs", "0"),
+        ("--epochs", "1e308"),
+        ("--set", "recipe.budget.length=1e308"),
         ("--recipe", "he2051"),
         ("--data", "cifar11"),
+        ("--data", "folder:~nobody-of-that-name/pets"),
         ("--set", "recipe.schedule.factor=NaN"),
         ("--set", 'recipe.warm_up={"lr": 0.01, "below_error": 80, "window": 0}'),
         ("--set", "recipe.augment.pad=32", "--set", "recipe.augment.padding=reflect"),
@@ -224,7 +227,13 @@ def test_values_that_cannot_be_are_refused(train: Residua, tmp_path: Path, optio
 
 @pytest.mark.parametrize(
     "arguments",
-    [("train", NET), ("train", "--data", "synthetic"), ("show", NET, "--jsn"), ("shw",)],
+    [
+        ("train", NET),
+        ("train", "--data", "synthetic"),
+        ("show", NET, "--jsn"),
+        ("shw",),
+        ("export", "run", "--out", "net.onnx"),
+    ],
     ids=" ".join,
 )
 def test_a_command_line_that_is_none_is_refused(residua: Residua, arguments: tuple[str, ...]):
@@ -232,6 +241,41 @@ def test_a_command_line_that_is_none_is_refused(residua: Residua, arguments: tup
     outcome = residua(*arguments)
     assert (2, "") == (outcome.status, outcome.out)
     assert 1 <= len(outcome.err.splitlines()) <= 2, outcome.err
+
+
+@pytest.mark.parametrize("group", [(), ("data",), ("study",), ("recipes",)], ids=str)
+def test_a_command_without_its_verb_shows_the_verbs(residua: Residua, group: tuple[str, ...]):
+    """As help, not as a fault; with the status of wrong use."""
+    outcome = residua(*group)
+    assert (2, "") == (outcome.status, outcome.out)
+    assert outcome.err.startswith("Usage: ")
+    assert "--help" in outcome.err
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate"])
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (KeyboardInterrupt(), "--resume"),
+        (OSError(errno.ENOSPC, "No space left on device"), "--resume"),
+        (MemoryError(), "--set recipe.batch_size"),
+    ],
+    ids=["stopped", "full disk", "no memory"],
+)
+def test_advice_can_be_followed(
+    residua: Residua, monkeypatch: pytest.MonkeyPatch, verb: str, error: BaseException, advice: str
+):
+    """Options are told of where the verb has them."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("residua.data.sets.load", fail)
+    monkeypatch.setattr("residua.weights.load", fail)
+    outcome = residua(verb, NET, "--data", "synthetic")
+    told = outcome._replace(err=outcome.err.lstrip())  # click ends the line of a Ctrl-C
+    told.assert_refused(status=130 if isinstance(error, KeyboardInterrupt) else 1)
+    assert (verb == "train") is (advice in outcome.err)
 
 
 def test_an_unknown_family_is_refused(residua: Residua):

@@ -1,10 +1,13 @@
 """The verb ``demo``: what is refused before there is a page."""
 
 import json
+import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -53,6 +56,33 @@ def test_weights_without_classes_are_told(
     file.with_suffix(".json").write_text(json.dumps({**description, "classes": []}))
     outcome = residua("demo", finished, file, "--port", port)
     refused(outcome, f"{file}: the weights name 0 classes", status=2)
+
+
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_the_address_is_printed_once_the_page_listens(
+    residua: Residua, monkeypatch: pytest.MonkeyPatch, how: tuple[str, ...]
+):
+    """For people, or as one document; Ctrl-C then ends it without a word."""
+
+    @contextmanager
+    def served(paths: list[Path], *, port: int) -> Iterator[str]:
+        assert [Path("run")] == paths
+        yield f"http://127.0.0.1:{port}"
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("residua.demo.page.served", served)
+    waiting = SimpleNamespace(Event=lambda: SimpleNamespace(wait=stop))
+    monkeypatch.setattr("residua.cli.demo.threading", waiting)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # the tests' own stays
+    outcome = residua("demo", "run", *how)
+    assert (0, "") == (outcome.status, outcome.err)
+    address = "http://127.0.0.1:7860"
+    if how:
+        assert {"address": address} == json.loads(outcome.out)
+    else:
+        assert f"open {address} in a browser; Ctrl-C ends it\n" == outcome.out
 
 
 def test_wrong_use_is_told(residua: Residua, tmp_path: Path, port: str):

@@ -18,6 +18,7 @@ import residua as package
 from residua.arch import names
 from residua.errors import RunError
 from residua.nets.build import Meta
+from residua.reports import reporting
 from residua.runs.records import RunDirectory
 from residua.studies.named import EXPERIMENTS
 from residua.training import loop
@@ -126,6 +127,17 @@ def test_without_the_data_set(residua: Residua, tmp_path: Path, refused: Callabl
     assert not (tmp_path / "store").exists()
 
 
+@fault("study without matplotlib")
+def test_without_matplotlib(
+    residua: Residua, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable[..., None]
+):
+    """It is told before anything is trained, for no page comes without figures."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    outcome = residua("study", "run", "degradation", "--store", tmp_path / "store")
+    refused(outcome, "pip install 'residua[plots]'", status=2)
+    assert not (tmp_path / "store").exists()
+
+
 @fault("study of which a run diverges")
 def test_a_run_that_fails_is_missing(
     residua: Residua,
@@ -181,6 +193,29 @@ def test_shards_make_a_whole(residua: Residua, tmp_path: Path):
     assert lacking == first["findings"]["missing"]
     assert [] == second["findings"]["missing"]
     assert 4 == len(second["findings"]["runs"])
+
+
+def test_findings_come_last(residua: Residua, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where the page cannot be written there are none, for they would be another page's."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(reporting, "of_study", full)
+    assert 1 == residua("study", "run", "bottleneck", "--out", tmp_path).status
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_shards_have_folders_of_their_own(
+    residua: Residua, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Those at work at once do not write over each other's findings."""
+    monkeypatch.chdir(tmp_path)
+    for options in (("--shard", "1/2"), ("--shard", "2/2"), ()):
+        assert 0 == residua("study", "run", "bottleneck", *options).status
+    found = sorted(file.parent for file in Path().rglob("findings.json"))
+    place = Path("runs/studies/bottleneck-smoke")
+    assert [place, place / "shard-1-of-2", place / "shard-2-of-2"] == found
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "-1/2"])

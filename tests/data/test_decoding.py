@@ -193,6 +193,20 @@ def test_a_decompression_bomb_is_refused_before_it_goes_off(side: int):
         picture(bomb(side, side))
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"), [(MemoryError(), MemoryError), (KeyError(), ContentError)]
+)
+def test_memory_that_is_short_is_no_damage(monkeypatch, error: Exception, kind: type[Exception]):
+    """Whatever else a decoder raises is, by its name where it says nothing."""
+
+    def fail(_image: Image.Image) -> Image.Image:
+        raise error
+
+    monkeypatch.setattr("residua.data.decoding.ImageOps.exif_transpose", fail)
+    with pytest.raises(kind, match=r"damaged \(KeyError\)" if kind is ContentError else None):
+        picture(saved(corners()))
+
+
 def test_pillows_other_warnings_are_not_heard(monkeypatch):
     """A picture with odd metadata is read, and nothing is printed about it."""
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def fetch(path: Path, *sources: Source, algorithm: str = "md5") -> list[str]:
     place = Place(path, File("file.bin", checksum, size=len(CONTENT), urls=urls))
     download(place, say=said.append)
     assert CONTENT == path.read_bytes()
-    assert [path] == list(path.parent.iterdir())
+    assert {path, path.with_name(".file.bin.lock")} == set(path.parent.iterdir())
     return said
 
 
@@ -148,16 +149,34 @@ def test_a_complete_or_too_long_beginning_is_checked_too(path: Path, size: int):
     assert ([] if size == 300_000 else [None]) == source.asked
 
 
-def test_a_damaged_file_at_the_place_is_completed(path: Path):
-    """A truncated file from elsewhere is a beginning."""
+def test_two_at_once_fetch_a_file_once(path: Path):
+    """The second waits for the first, and finds what it has fetched."""
+    slow, unasked = Source(CONTENT, bytes_per_s=600_000), Source(CONTENT)
+
+    with serving(slow, unasked), ThreadPoolExecutor() as pool:
+        pool.submit(fetch, path, slow)
+        while not part(path).exists():
+            time.sleep(0.01)
+        second = fetch(path, unasked)
+    assert ["file.bin: another process fetches it, waiting for that"] == second[:1]
+    assert [] == unasked.asked
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "told"),
+    [(CONTENT[:250_000], "bytes=250000-", "verified"), (WRONG, None, "what lies there has other")],
+)
+def test_a_damaged_file_at_the_place_is_completed(path: Path, there: bytes, asked, told: str):
+    """A truncated file is a beginning; no source is blamed for one of other bytes."""
     source = Source(CONTENT)
     path.parent.mkdir()
-    path.write_bytes(CONTENT[:250_000])
+    path.write_bytes(there)
 
     with serving(source):
-        fetch(path, source)
+        said = fetch(path, source)
 
-    assert ["bytes=250000-"] == source.asked
+    assert [asked] == source.asked
+    assert told in said[0]
 
 
 @pytest.mark.parametrize(

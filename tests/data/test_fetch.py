@@ -242,18 +242,18 @@ def test_sets_without_files_need_nothing(name: str, tmp_path: Path):
 
 
 def test_a_folder_is_checked_by_decoding_it(tmp_path: Path):
-    """All files that are no images are found, not only the first."""
+    """All files that are no images, or cannot be read, are found, not only the first."""
     for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.png"):
         draw(tmp_path / "set" / name, 7)
     (tmp_path / "set" / "a" / "2.png").write_bytes(b"no image")
     (tmp_path / "set" / "b" / "1.png").write_bytes(b"none either")
+    (tmp_path / "set" / "b" / "3.png").symlink_to("nowhere")
 
     checked = fetch.check(f"folder:{tmp_path}/set")
 
-    assert {("a/2.png", md5(b"no image")), ("b/1.png", md5(b"none either"))} == {
-        (file.name, file.md5) for file in checked if not file.ok
-    }
-    assert 4 == len(checked)
+    wrong = {"a/2.png": md5(b"no image"), "b/1.png": md5(b"none either"), "b/3.png": None}
+    assert wrong == {file.name: file.md5 for file in checked if not file.ok}
+    assert 5 == len(checked)
 
 
 def test_a_folder_is_never_fetched(tmp_path: Path):

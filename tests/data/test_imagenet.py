@@ -81,6 +81,7 @@ def test_read_lists_training_and_validation_images(root: Path):
     assert [0] * 7 + [1] * 6 == data.train.labels.tolist()
     assert isinstance(data.train, Files)
     assert data.train.num_workers >= 1
+    assert data.files
 
 
 def test_an_impossible_size_is_told(root: Path):
@@ -319,6 +320,19 @@ def test_a_killed_worker_ends_in_a_message(root: Path, record_property):
     ) as caught:
         deque(map(made.batch, range(1, 50)))
     record_property("message", f"residua: {caught.value}")
+
+
+def test_a_worker_leaves_ctrl_c_to_whoever_asked(root: Path):
+    """The terminal sends it to all; the run then saves, for which it may want another batch."""
+    made, alone = batches(root, num_workers=1), batches(root)
+    made.batch(0)
+    (worker,) = multiprocessing.active_children()
+    assert worker.pid
+
+    os.kill(worker.pid, signal.SIGINT)
+
+    for step in range(1, 6):
+        assert torch.equal(alone.batch(step)[0], made.batch(step)[0])
 
 
 def test_decoding_does_not_touch_the_nets_random_numbers(root: Path):

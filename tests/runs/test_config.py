@@ -133,8 +133,9 @@ def test_equal_runs_have_equal_keys():
 
 
 def test_the_slug_says_net_recipe_seed_and_key():
-    """The default directory's name has no slash of its own."""
+    """The default directory's name has no slash of its own, whatever a recipe is called."""
     assert f"cifar-resnet-20--he2015--s0--{RUN.key}" == RUN.slug
+    assert "/" not in override(RUN, ("recipe.name=../../mine",)).slug
 
 
 MODERN = dataclasses.replace(
@@ -289,6 +290,15 @@ def test_settings_apply_in_order():
     found = override(RUN, ("recipe.batch_size=64", "data.train_limit=9", "recipe.batch_size=32"))
     assert (32, 9) == (found.recipe.batch_size, found.data.train_limit)
     assert RUN == override(RUN, ())
+
+
+def test_a_setting_reaches_into_one_before_it():
+    """What the first leaves out has its usual value, and can be set like all else."""
+    found = override(RUN, ('recipe.optim={"kind": "muon"}', "recipe.optim.rest.lr=0.05"))
+    assert recipes.Muon(rest=recipes.Sgd(lr=0.05)) == found.recipe.optim
+
+    with pytest.raises(UsageError, match=r"nothing is set by 'recipe\.warm_up\.lr'"):
+        override(RUN, ("recipe.warm_up=null", "recipe.warm_up.lr=0.02"))
 
 
 @pytest.mark.parametrize(

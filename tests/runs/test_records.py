@@ -103,6 +103,20 @@ def test_an_unfinished_run_is_opened_with_resume_alone(tmp_path: Path):
     assert before == snapshot(tmp_path)
 
 
+def test_other_image_files_than_at_the_beginning_are_refused(tmp_path: Path):
+    """Before a run goes on; a finished one, or one of before they were put down, is opened."""
+    begun, other = ENV | {"files": "0123"}, ENV | {"files": "4567"}
+    directory = open_directory(tmp_path / "run", RUN, resume=False, env=begun)
+    assert directory == open_directory(directory.path, RUN, resume=True, env=begun)
+    with pytest.raises(UsageError, match="image files were added, removed or renamed"):
+        open_directory(directory.path, RUN, resume=True, env=other)
+    directory.write_record(RECORD)
+    assert directory == open_directory(directory.path, RUN, resume=True, env=other)
+
+    older = open_(tmp_path / "older")
+    assert older == open_directory(older.path, RUN, resume=True, env=other)
+
+
 @pytest.mark.parametrize("resume", [True, False])
 @pytest.mark.parametrize(
     ("other", "path", "theirs", "ours"),

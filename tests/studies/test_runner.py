@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +88,32 @@ def test_a_stop_says_which_run_and_what_goes_on(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(Stopped, match="stopped in cifar/plain-8, seed 0; the same") as stopped:
         runner.in_turn([PLAIN], store=tmp_path, data_dir=None, say=silent)
     assert 15 == stopped.value.signal
+
+
+def test_no_more_runs_are_handed_out_than_there_are_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """One that waits inside of the pool would be begun after a signal; all get their turn."""
+    at_once: list[int] = []
+
+    class Pool:
+        def submit(self, _function: object, run: Run, *_: object) -> Future:
+            future = Future()
+            future.set_result(f"{run.seed} failed")
+            return future
+
+    def first_done(begun: dict[Future, Run], **_: object) -> tuple[set[Future], None]:
+        at_once.append(len(begun))
+        return {next(iter(begun))}, None
+
+    monkeypatch.setattr(runner, "_workers", lambda _count: nullcontext(Pool()))
+    monkeypatch.setattr(runner, "wait", first_done)
+    runs = [replace(PLAIN, seed=seed) for seed in range(5)]
+    said: list[str] = []
+    failed = runner.side_by_side(2)(runs, store=tmp_path, data_dir=None, say=said.append)
+    assert [2, 2, 2, 2, 1] == at_once
+    assert [f"[{seed + 1}/5] {seed} failed" for seed in range(5)] == said
+    assert {run.key: f"{run.seed} failed" for run in runs} == failed
 
 
 @pytest.mark.fault("process of a study killed")

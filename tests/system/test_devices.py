@@ -125,6 +125,7 @@ def test_four_processes_equal_one_whatever_the_recipe():
         "cifar/densenet-7-4,recipe.augment.cutmix=1.0",
         "cifar/pyramidnet-8-a6,recipe.augment.mixup=0.5,recipe.augment.cutout=8",
         "cifar/sd-resnet-8,recipe.ema=0.9,recipe.label_smoothing=0.1",
+        'cifar/resnet-8,recipe.optim={"kind": "muon"}',
         devices=4,
     )
 

@@ -131,8 +131,10 @@ def test_a_listed_net_shows_the_printed_errors(
     """PyramidNet-272: 3.31 % on CIFAR-10, 16.35 % on CIFAR-100, as printed."""
     name = "cifar/pyramidnet-272-a200-bottleneck"
     rows = [row for row in listing if row["name"] == name]
+    rows[0] = rows[0] | {"facts": [{"where": "han2017 [sic]"}]}
     lines = printed(print_listing, rows, width=160)
     (line,) = [line for line in lines if line.startswith(f"{name} ")]
+    assert line.endswith("han2017 [sic]")
     cells = line.split()
     assert "26,210,842" == cells[1]
     assert cells.index("3.31") < cells.index("16.35")

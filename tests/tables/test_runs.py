@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from residua.runs.records import RunDirectory
-from residua.tables.runs import print_evaluation, print_record
+from residua.tables.runs import print_evaluation, print_over_seeds, print_record
 
 RECORD: dict[str, Any] = {
     "test_error": 4.564,
@@ -55,21 +55,44 @@ def test_a_long_path_is_not_cut(tmp_path: Path, printed: Callable[..., list[str]
     assert str(deep) in "".join(line[24:] for line in lines)
 
 
+def test_brackets_in_a_path_are_no_markup(tmp_path: Path, printed: Callable[..., list[str]]):
+    """They are printed like all else."""
+    lines = printed(print_record, RECORD, RunDirectory(tmp_path / "[red]run[/]"), width=200)
+    assert lines[-1].endswith("/[red]run[/]")
+
+
+def test_seeds_are_shown_with_their_interval(printed: Callable[..., list[str]]):
+    """Mean and deviation of what all have, and each seed's test error."""
+    summary = {"mean": 8.125, "sd": 0.256, "n": 2, "interval": [5.8251, 10.4249]}
+    records = [{"seed": seed, "test_error": error} for seed, error in ((3, 7.944), (4, 8.306))]
+    result = {"test_error": summary, "records": records}
+    lines = printed(print_over_seeds, result, width=200)
+    of_all = "8.12 ± 0.26 % (n = 2; the mean lies in 5.83 to 10.42 with 95 % confidence)"
+    expected = {
+        "test error": of_all,
+        "seed 3": "test error 7.94 %",
+        "seed 4": "test error 8.31 %",
+    }
+    assert expected == dict(re.split(r" {2,}", line, maxsplit=1) for line in lines)
+
+
+RESULT: dict[str, Any] = {
+    "error": 4.564,
+    "top5_error": 0.126,
+    "nll": 0.23456,
+    "ece": 2.345,
+    "n": 10_000,
+    "split": "test",
+    "views": "flip",
+}
+
+
 def test_an_evaluation_is_shown_with_its_units(printed: Callable[..., list[str]]):
     """Net, images, views, and four figures."""
-    result = {
-        "error": 4.564,
-        "top5_error": 0.126,
-        "nll": 0.23456,
-        "ece": 2.345,
-        "n": 10_000,
-        "split": "test",
-        "views": "flip",
-    }
-    lines = printed(print_evaluation, result, net="cifar/resnet-20", data="cifar10")
+    lines = printed(print_evaluation, RESULT, net="cifar/resnet-20", data="folder:[b]")
     expected = {
         "net": "cifar/resnet-20",
-        "images": "10,000 of cifar10, test",
+        "images": "10,000 of folder:[b], test",
         "views": "flip",
         "error": "4.56 %",
         "top-5 error": "0.13 %",

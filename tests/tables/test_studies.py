@@ -34,17 +34,17 @@ def test_findings(printed: Callable[..., list[str]]):
         "refuted  It does.",
         "         n = 3 [sic]",
         "missing  cifar/plain-20, seed 2: not trained yet",
-        "out: report.html, findings.json; as SVG and PNG: curves",
-    ] == printed(print_findings, FOUND, Path("out"))
+        "out [old]: report.html, findings.json; as SVG and PNG: curves",
+    ] == printed(print_findings, FOUND, Path("out [old]"))
 
 
 def test_the_list(printed: Callable[..., list[str]]):
     """A line a study; a dash where a budget has no recipe for it."""
     rows = [
-        {"name": "lesion", "question": "What?", "source": "s", "runs": 9, "minutes": 26.4},
+        {"name": "lesion", "question": "What[d]?", "source": "s", "runs": 9, "minutes": 26.4},
         {"name": "frontier", "question": "Which?", "source": "s", "runs": None, "minutes": None},
     ]
     title, _, first, second = printed(print_studies, rows, budget="laptop: little")
     assert "At budget laptop: little" == title
-    assert ["lesion", "What?", "9", "26"] == first.split()
+    assert ["lesion", "What[d]?", "9", "26"] == first.split()
     assert ["frontier", "Which?", "–", "–"] == second.split()

@@ -117,6 +117,30 @@ def test_none_that_is_whole_is_told(saved: Path, damage: str):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.EIO, "Input/output error"), r"checkpoint\.pt"),
+        (MemoryError(), None),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "DefaultCPUAllocator"),
+    ],
+    ids=["disk", "Python", "torch"],
+)
+def test_what_cannot_be_read_may_be_whole(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str | None
+):
+    """It is no reason to go on from an older one, nor to start over."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(torch, "load", fail)
+    warnings: list[str] = []
+    with pytest.raises(type(error), match=told):
+        load(saved, warnings)
+    assert [] == warnings
+
+
 class Hostile:
     """Makes a directory when it is unpickled."""
 

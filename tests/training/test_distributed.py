@@ -117,6 +117,14 @@ def test_ranks_that_find_different_checkpoints_do_not_go_on(
         train(state, data, RunDirectory(tmp_path), Watcher())
 
 
+def tell(monkeypatch: pytest.MonkeyPatch, *, world_size: int) -> None:
+    """Set what torchrun sets in the first of some processes here."""
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "0")
+    for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"):
+        monkeypatch.setenv(name, f"{world_size}")
+
+
 def test_a_process_by_itself_is_the_only_rank(monkeypatch: pytest.MonkeyPatch):
     """A world size without a rank is somebody else's variable."""
     monkeypatch.delenv("LOCAL_RANK", raising=False)
@@ -124,14 +132,25 @@ def test_a_process_by_itself_is_the_only_rank(monkeypatch: pytest.MonkeyPatch):
     assert 1 == world_size()
     assert ALONE is start(1).ranks
     assert ALONE is start().ranks
-    monkeypatch.setenv("LOCAL_RANK", "0")
+    tell(monkeypatch, world_size=8)
     assert 8 == world_size()
+
+
+@pytest.mark.parametrize("name", launch.TOLD)
+@pytest.mark.parametrize("value", [None, "", "two"])
+def test_a_rank_that_is_told_too_little_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str | None
+):
+    """The variable is named."""
+    tell(monkeypatch, world_size=2)
+    monkeypatch.delenv(name) if value is None else monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=rf"LOCAL_RANK is set, but {name} is not"):
+        world_size()
 
 
 def test_devices_must_fit_the_launch(monkeypatch: pytest.MonkeyPatch):
     """Who starts two processes and asks for three devices is told both numbers."""
-    monkeypatch.setenv("LOCAL_RANK", "0")
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    tell(monkeypatch, world_size=2)
     with pytest.raises(UsageError, match="--devices 3 does not fit the 2 processes"):
         start(3)
 
@@ -141,8 +160,7 @@ def test_one_device_needs_no_processes(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(launch, "run_ranks", lambda *_: pytest.fail("started ranks"))
     launch.split_up(None)
     launch.split_up(1)
-    monkeypatch.setenv("LOCAL_RANK", "0")
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    tell(monkeypatch, world_size=2)
     launch.split_up(2)
 
 

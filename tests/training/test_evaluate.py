@@ -11,6 +11,7 @@ from torch import Tensor
 from residua.arch.families import resnet
 from residua.data.images import Images
 from residua.data.normalise import Normalisation
+from residua.errors import RunError
 from residua.nets.build import Net, build
 from residua.training import evaluate as evaluation
 from residua.training.evaluate import (
@@ -131,6 +132,19 @@ def test_ten_crops():
     for plain, mirrored in zip(crops[:5], crops[5:], strict=True):
         assert torch.equal(plain.flip(-1), mirrored)
     assert {"plain": PLAIN, "flip": FLIP, "crops": CROPS} == VIEWS
+
+
+@pytest.mark.parametrize(("size", "num_views"), [(8, 10), (1, 1)])
+def test_crops_of_small_images_differ(size: int, num_views: int):
+    """A sixteenth of a side is a pixel then, where there is another one."""
+    x = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    assert num_views == len({view.of(x).numpy().tobytes() for view in CROPS})
+
+
+def test_predictions_that_are_no_numbers_are_told():
+    """An error counted from them would say nothing."""
+    with pytest.raises(RunError, match="outputs are not finite"):
+        evaluate(Table([[0.0, 0.0]]), numbered([0]), AS_THEY_ARE)
     assert (1, 2) == (len(PLAIN), len(FLIP))
 
 

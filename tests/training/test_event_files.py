@@ -7,6 +7,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from residua.data.sets import DataSet
+from residua.errors import RunError
 from residua.runs.config import Run
 from residua.runs.records import Metrics, RunDirectory
 from residua.training.event_files import Events
@@ -89,6 +90,21 @@ def test_epochs_are_put_down_by_step(place: RunDirectory):
     assert [(10, 50.0)] == found["error/val"] == found["loss/val"]
     assert [(10, 100.0), (20, 100.0)] == found["images_per_second"]
     assert [10, 20] == [step for step, _ in found["lr"]]
+
+
+def test_what_fails_leaves_the_terminal_alone(place: RunDirectory):
+    """Who shows the run is entered when nothing of before can fail any more."""
+    (place.path / "metrics.jsonl").write_text("damaged\n")
+    entered: list[str] = []
+
+    class Shown(Watcher):
+        def __enter__(self) -> Watcher:
+            entered.append("the cursor is gone")
+            return self
+
+    with pytest.raises(RunError, match="damaged"), Events(place, Shown()):
+        pass
+    assert [] == entered
 
 
 def test_all_is_passed_on(place: RunDirectory):

@@ -1,14 +1,17 @@
 """Recipes: the learning rate at points computed by hand, other lengths, impossible values."""
 
 import dataclasses
+from typing import get_args, get_type_hints
 
 import pytest
 
+from residua.data import augment, normalise
 from residua.errors import UsageError
-from residua.training.presets import HAN2017, HE2015
+from residua.training.presets import HAN2017, HE2015, HE2016, HUANG2016_1202
 from residua.training.recipes import (
     Augment,
     Budget,
+    Normalise,
     Recipe,
     Sgd,
     Steps,
@@ -83,11 +86,45 @@ def test_a_rescaled_learning_rate_falls_within_the_new_length():
     assert [0.1] * 30 + [0.01] * 15 + [0.001] * 15 == pytest.approx(rates)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "epochs", "iterations"),
+    [
+        (HUANG2016_1202, 30, 351),
+        (HUANG2016_1202, 600, 7_020),
+        (HE2016, 64_000 * 128 / 45_000, 400),
+        (HE2016, 1, 2),
+        (HE2016, 0.01, 1),
+    ],
+)
+def test_another_length_shortens_the_warm_up_in_proportion(
+    recipe: Recipe, epochs: float, iterations: int
+):
+    """It stays the same share of the run, of which an epoch is 45,000 images."""
+    found = rescaled(recipe, epochs).warm_up
+    assert recipe.warm_up
+    assert dataclasses.replace(recipe.warm_up, iterations=iterations) == found
+
+
 @pytest.mark.parametrize("epochs", [0, -1, float("inf"), float("nan")])
 def test_a_length_that_is_none_is_refused(epochs: float):
     """The message has the value."""
     with pytest.raises(UsageError, match=f"epochs must be above 0, not {epochs:g}"):
         rescaled(HE2015, epochs)
+
+
+@pytest.mark.parametrize("recipe", [HE2015, HE2016])
+def test_a_length_without_end_is_refused(recipe: Recipe):
+    """So many steps are more than a number of them can be."""
+    with pytest.raises(UsageError, match=r"at most 1e\+09 epochs, not 1e\+308"):
+        rescaled(recipe, 1e308)
+
+
+def test_a_recipe_can_say_what_the_data_room_can_do():
+    """Neither imports the other, so each lists the ways; the lists are the same."""
+    augmented = get_type_hints(Augment)
+    assert get_args(normalise.Way) == get_args(Normalise)
+    assert get_args(augment.CropMode) == get_args(augmented["padding"])
+    assert get_args(augment.Flip) == get_args(augmented["flip"])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Signals: noted once, and given back."""
 
-import os
 import signal
 import threading
 
@@ -15,7 +14,7 @@ def test_the_first_signal_is_noted(number: signal.Signals):
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     with StopRequests() as requests:
         assert requests.signal is None
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         assert number == requests.signal
         assert before == [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     assert before == [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
@@ -24,9 +23,9 @@ def test_the_first_signal_is_noted(number: signal.Signals):
 def test_the_second_signal_does_what_it_always_does():
     """Who asks twice does not want to wait for the step's end."""
     with StopRequests() as requests:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
     assert signal.SIGINT == requests.signal
 
 

@@ -15,6 +15,7 @@ from residua.data.sets import DataSet, Images
 from residua.errors import RunError, UsageError
 from residua.runs.config import Run, run_from_json
 from residua.runs.records import Metrics, RunDirectory
+from residua.training.checkpoint import save_checkpoint
 from residua.training.evaluate import FLIP, evaluate
 from residua.training.loop import Fit
 from residua.training.progress import Watcher
@@ -39,6 +40,26 @@ MODERN = (
     "recipe.label_smoothing=0.1",
     "recipe.ema=0.9",
 )
+
+
+def test_short_memory_is_no_misfit(
+    make_run: MakeRun,
+    start: Start,
+    directory: Directory,
+    data: DataSet,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """What torch says of it comes through: starting over would help nobody."""
+    run = make_run()
+    place = directory(run)
+    save_checkpoint(place.checkpoint, {"key": run.key})
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(Fit, "load_state_dict", fail)
+    with pytest.raises(RuntimeError, match=r"^DefaultCPUAllocator"):
+        train(start(run), data, place, Watcher())
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ from residua.cli import (
 from residua.errors import RunError, Stopped, UsageError
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# How torch tells that memory is short: CUDA, the CPU, C++, CUDA's libraries.
-NO_MEMORY = ("out of memory", "DefaultCPUAllocator", "bad_alloc", "_ALLOC_FAILED")
+# How a group called without a verb ends; click of before 8.2 has none.
+HELP = getattr(click.exceptions, "NoArgsIsHelpError", ())
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,28 +48,44 @@ def main() -> None:
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:
-        _fail(f"{error.format_message()}\n`residua --help` shows the verbs", status=error.exit_code)
+        _refuse(error)
     except UsageError as error:
         _fail(str(error), status=2)
     except RunError as error:
         _fail(str(error), status=1)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        what_to_do = "\nmake room there; a run goes on with --resume" if error.errno in FULL else ""
+        how = _if_training("; a run goes on with --resume")
+        what_to_do = f"\nmake room there{how}" if error.errno in FULL else ""
         _fail(f"{place}{error.strerror or error}{what_to_do}", status=1)
     except Stopped as stop:
         _fail(str(stop), status=128 + stop.signal)
     except (KeyboardInterrupt, click.Abort):
-        _fail("stopped; --resume goes on from the last checkpoint", status=130)
+        how = _if_training("; --resume goes on from the last checkpoint")
+        _fail(f"stopped{how}", status=130)
     except (MemoryError, RuntimeError) as error:
-        if not (isinstance(error, MemoryError) or any(sign in str(error) for sign in NO_MEMORY)):
+        from residua.training.checkpoint import memory_was_short
+
+        if not memory_was_short(error):
             raise
         reason = str(error).partition("\n")[0].rpartition("CPUAllocator: ")[2][:200]
+        how = _if_training("lower recipe.batch_size (--set recipe.batch_size=32), or ")
         _fail(
-            f"out of memory ({reason or type(error).__name__})\n"
-            f"lower recipe.batch_size (--set recipe.batch_size=32), or take a smaller net",
-            status=1,
+            f"out of memory ({reason or type(error).__name__})\n{how}take a smaller net", status=1
         )
+
+
+def _refuse(error: click.ClickException) -> None:
+    if isinstance(error, HELP):
+        error.show()
+        sys.exit(error.exit_code)
+    message = " ".join(error.format_message().split())  # choices stand on lines of their own
+    _fail(f"{message}\n`residua --help` shows the verbs", status=error.exit_code)
+
+
+def _if_training(advice: str) -> str:
+    """What only ``train`` has the options for."""
+    return advice if sys.argv[1:2] == ["train"] else ""
 
 
 def _fail(message: str, *, status: int) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from residua.errors import RunError
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
 data_dir = click.option(
     "--data-dir",
@@ -16,5 +18,13 @@ data_dir = click.option(
 
 
 def print_json(document: object) -> None:
-    """Print one JSON document."""
-    click.echo(json.dumps(document, indent=2))
+    """Print one JSON document.
+
+    Raises:
+        RunError: A number in it is not finite, for which JSON has no word.
+    """
+    try:
+        text = json.dumps(document, indent=2, allow_nan=False)
+    except ValueError as error:
+        raise RunError(f"the result is no JSON ({error}): leave --json out to see it") from None
+    click.echo(text)

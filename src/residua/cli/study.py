@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shlex
 from functools import partial
 from pathlib import Path
@@ -75,7 +76,7 @@ def _costs(experiment: Experiment, budget: Budget) -> dict[str, Any]:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Where the findings go.  [default: runs/studies/NAME-BUDGET]",
+    help="Where the findings go.  [default: runs/studies/NAME-BUDGET, and there shard-I-of-N]",
 )
 @engines.options
 @click.option(
@@ -109,9 +110,13 @@ def study_run(
     from residua.studies import budgets, named
 
     experiment = named.get(name)
+    if importlib.util.find_spec("matplotlib") is None:  # told now, not after hours of training
+        raise UsageError("a study's figures need matplotlib: pip install 'residua[plots]'")
     # It imports torch, which a wrong name does not need.
     from residua.studies import study as studies
 
+    if weights and seeds is not None:
+        raise UsageError("--weights are looked at as they are: leave --seeds out")
     level = level or ("paper" if weights else "smoke")
     count = seeds or (1 if level == "smoke" else SEEDS)
     request = studies.Request(
@@ -127,17 +132,20 @@ def study_run(
     engine, say = engines.chosen(**where), partial(click.echo, err=True)
     with engines.going_on():
         found = studies.conduct(experiment, request, engine=engine, say=say)
-    publish(found, out or Path("runs/studies") / f"{name}-{level}", as_json=as_json)
+    publish(found, out or _folder(name, level, shard), as_json=as_json)
 
 
 def publish(found: Findings, out: Path, *, as_json: bool) -> None:
-    """Write a study's folder with its page, and print what it found."""
+    """Write a study's folder with its page, and print what it found.
+
+    ``findings.json`` comes last: what lies beside it then belongs to it.
+    """
     from residua.reports.reporting import of_study
     from residua.studies import study as studies
     from residua.tables.studies import print_findings
 
-    studies.write(out, found)
     made = of_study(found, out=out)
+    studies.write(out, found)
     if as_json:
         print_json({"findings": made.findings, "report": str(made.html)})
     else:
@@ -151,6 +159,12 @@ def _part(shard: str | None) -> tuple[int, int]:
     if not (one.isdecimal() and of.isdecimal() and 1 <= int(one) <= int(of)):
         raise UsageError(f"--shard wants I/N with I from 1 to N, such as 1/4, not {shard!r}")
     return int(one), int(of)
+
+
+def _folder(name: str, level: str, shard: tuple[int, int]) -> Path:
+    """Where the findings go: those of shards, which may be at work at once, apart."""
+    place, (one, of) = Path("runs/studies") / f"{name}-{level}", shard
+    return place / f"shard-{one}-of-{of}" if of > 1 else place
 
 
 def _command(name: str, level: str, seeds: int, data: str | None, weights: tuple[Path, ...]) -> str:

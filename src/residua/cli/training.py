@@ -64,7 +64,7 @@ def train(
     as_json: bool,
     **how: Any,  # noqa: ANN401 - the options of _run
 ) -> None:
-    """Train a net into a run directory; with --seeds, into one a seed below it."""
+    """Train a net into a run directory; with --seeds, into one a seed below --out."""
     from residua.training import launch
 
     recipe = _recipe(name, how.pop("recipe_name"), how.pop("epochs"))
@@ -78,15 +78,12 @@ def train(
     of = partial(_run, name, recipe=recipe, seed=seed, **how)
     with runtime.ranks.in_turn():
         run, data = _with_data(of, data_name, data_dir, quiet=quiet)
-    out = out or Path("runs") / run.slug
-    runs = {out / f"s{each}": replace(run, seed=each) for each in range(seed, seed + seeds)}
-    if seeds == 1:
-        runs = {out: run}
+    runs = _places(run, seeds, out)
     records = [
         carry_out(each, data, at, runtime, resume=resume, shown=shown) for at, each in runs.items()
     ]
     if runtime.ranks.first:
-        _show(records, out, as_json=as_json)
+        _show(records, list(runs), as_json=as_json)
 
 
 @click.command()
@@ -129,6 +126,8 @@ def evaluate(
     net = weights.load(path)
     meta = net.meta
     assert meta is not None, "weights.load attaches it"
+    if net.spec.in_channels != 3:
+        raise UsageError(f"{path} takes {net.spec.in_channels} channels, data sets have 3")
     data = sets.load(data_name, data_dir, image_size=meta.image_size)
     if len(data.classes) != net.spec.num_classes:
         raise UsageError(
@@ -148,14 +147,26 @@ def evaluate(
 
 
 def _validation(path: Path, data: DataSet) -> Images | Files:
-    """The images that a run did not train on: its own split's, for a weights file the usual one."""
+    """The images that a run held back; of weights without their run nobody knows which."""
     from residua.data import sets
     from residua.runs.records import RunDirectory
 
-    val_size = RunDirectory(path).run().data.val_size if path.is_dir() else data.val_size
-    if not val_size:
+    directory = RunDirectory(path if path.is_dir() else path.parent)
+    if path not in {directory.path, directory.weights} or not directory.is_one:
+        raise UsageError(
+            f"{path} is of no run directory, so nobody knows what it was not trained on: leave "
+            f"--split val out"
+        )
+    trained_on = directory.run().data
+    if data.name != trained_on.name:
+        raise UsageError(
+            f"{path} held back images of {trained_on.name}, none of {data.name}: give --data "
+            f"{trained_on.name}"
+        )
+    directory.check_files(data.files)
+    if not trained_on.val_size:
         raise UsageError(f"{path} was trained on all images: none are left for validation")
-    return sets.split(data, val_size=val_size, train_limit=None).val
+    return sets.split(data, val_size=trained_on.val_size, train_limit=None).val
 
 
 def _recipe(net: str, name: str | None, epochs: float | None) -> Recipe:
@@ -213,7 +224,15 @@ def _shown(*, tensorboard: bool, quiet: bool) -> Callable[[RunDirectory], Watche
     return lambda directory: Events(directory, watcher(quiet=quiet))
 
 
-def _show(records: list[dict[str, Any]], out: Path, *, as_json: bool) -> None:
+def _places(run: Run, seeds: int, out: Path | None) -> dict[Path, Run]:
+    """Runs of so many seeds, each by its directory."""
+    runs = [replace(run, seed=run.seed + index) for index in range(seeds)]
+    if out is None:
+        return {Path("runs") / each.slug: each for each in runs}
+    return {out: run} if seeds == 1 else {out / f"s{each.seed}": each for each in runs}
+
+
+def _show(records: list[dict[str, Any]], places: list[Path], *, as_json: bool) -> None:
     from residua.runs.records import RunDirectory
     from residua.studies.stats import over_seeds
     from residua.tables.runs import print_over_seeds, print_record
@@ -224,4 +243,4 @@ def _show(records: list[dict[str, Any]], out: Path, *, as_json: bool) -> None:
     elif len(records) > 1:
         print_over_seeds(result)
     else:
-        print_record(result, RunDirectory(out))
+        print_record(result, RunDirectory(places[0]))

@@ -51,7 +51,7 @@ def picture(
         with nullcontext(source) if opened else Image.open(source, formats=formats) as image:
             look(image)
             return _rgb(ImageOps.exif_transpose(image))
-    except ContentError:
+    except (ContentError, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ContentError(f"it may be a decompression bomb: {error}") from error
@@ -60,7 +60,7 @@ def picture(
     except Exception as error:  # on damaged files pillow's decoders raise what they like
         if isinstance(error, OSError) and error.strerror:
             raise ContentError(f"it cannot be read ({error.strerror})") from error
-        raise ContentError(f"it is damaged ({error or type(error).__name__})") from error
+        raise ContentError(f"it is damaged ({str(error) or type(error).__name__})") from error
 
 
 def _rgb(image: Image.Image) -> Image.Image:

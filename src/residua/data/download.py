@@ -12,8 +12,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from filelock import FileLock, Timeout
 
 from residua.data.files import File, Place, Say, digest, put_in_place
 from residua.errors import RunError
@@ -34,6 +37,8 @@ class SourceError(Exception):
 def download(place: Place, *, say: Say) -> None:
     """Fetch a file that is missing or wrong, going on from what an earlier try has left.
 
+    Of several processes that fetch it, one does and the others find it when they have waited.
+
     Args:
         place: The file, and where it goes.
         say: Is told of progress and of sources that fail.
@@ -43,31 +48,62 @@ def download(place: Place, *, say: Say) -> None:
         RunError: If it cannot be written.
     """
     file, path = place.file, place.path
-    part = path.with_name(f"{path.name}.part")
-    failures: dict[str, str] = {}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():  # of the wrong checksum; most often a download that broke off elsewhere
-            path.replace(part)
-        for number, least in enumerate(LEAST_BYTES_PER_S):
-            time.sleep(PAUSE_S * number)
-            for url in file.urls:
-                host = urlsplit(url).netloc
-                try:
-                    _fetch(url, part, file, least=least, say=say)
-                    _verify(part, file)
-                except SourceError as error:
-                    failures[host] = str(error)
-                    say(f"{file.name}: {host} {error}")
-                else:
-                    put_in_place(part, path)
-                    say(f"{file.name}: verified")
-                    return
+        with _alone(place, say):
+            if not (path.exists() and _is_official(path, file)):  # by another process meanwhile
+                put_in_place(_whole(place, say), path)
     except OSError as error:
         raise RunError(
             f"{path} cannot be written: {error.strerror}.\nMake room or choose another --data-dir; "
             f"a download goes on where it stopped."
         ) from error
+    say(f"{file.name}: verified")
+
+
+@contextmanager
+def _alone(place: Place, say: Say) -> Iterator[None]:
+    """Keep other processes off a download."""
+    lock = FileLock(place.path.with_name(f".{place.path.name}.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        say(f"{place.file.name}: another process fetches it, waiting for that")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _whole(place: Place, say: Say) -> Path:
+    """Return the official file under the name that it grows under.
+
+    Raises:
+        SourceError: If no source gives it.
+    """
+    file, path = place.file, place.path
+    part = path.with_name(f"{path.name}.part")
+    if path.exists():  # most often of a download that broke off elsewhere
+        path.replace(part)
+    if part.exists() and part.stat().st_size == file.size:
+        if _is_official(part, file):
+            return part
+        say(f"{file.name}: what lies there has other bytes than the official file, and is replaced")
+        part.unlink()
+    failures: dict[str, str] = {}
+    for number, least in enumerate(LEAST_BYTES_PER_S):
+        time.sleep(PAUSE_S * number)
+        for url in file.urls:
+            host = urlsplit(url).netloc
+            try:
+                _fetch(url, part, file, least=least, say=say)
+                _verify(part, file)
+            except SourceError as error:
+                failures[host] = str(error)
+                say(f"{file.name}: {host} {error}")
+            else:
+                return part
     reasons = "; ".join(f"{host} {reason}" for host, reason in failures.items())
     raise SourceError(f"{file.name} could not be fetched: {reasons}")
 
@@ -75,8 +111,6 @@ def download(place: Place, *, say: Say) -> None:
 def _fetch(url: str, part: Path, file: File, *, least: float, say: Say) -> None:
     """Append to ``part`` what it lacks, or write it anew if the source sends the whole file."""
     size = part.stat().st_size if part.exists() else 0
-    if size == file.size:
-        return
     host = urlsplit(url).netloc
     with _open(url, size if size < file.size else 0) as response:
         size = _start(response, size, file)
@@ -146,7 +180,11 @@ def _chunks(response: http.client.HTTPResponse, least: float) -> Iterator[bytes]
             since_s, received = time.monotonic(), 0
 
 
+def _is_official(part: Path, file: File) -> bool:
+    return digest(part, file.algorithm) == file.checksum
+
+
 def _verify(part: Path, file: File) -> None:
-    if digest(part, file.algorithm) != file.checksum:
+    if not _is_official(part, file):
         part.unlink()
         raise SourceError(f"sent other bytes than the official ones ({file.algorithm} differs)")

@@ -106,12 +106,16 @@ def _forms(name: str, directory: Path) -> list[list[Place]]:
 
 def _checked(place: Place, directory: Path) -> Checked:
     name = place.path.relative_to(directory).as_posix()
-    try:
-        md5 = digest(place.path, "MD5")
-        right = md5 if place.file.algorithm == "MD5" else digest(place.path, place.file.algorithm)
-    except OSError:
-        return Checked(name, None, ok=False)
+    md5 = _digest(place.path, "MD5")
+    right = md5 if place.file.algorithm == "MD5" else _digest(place.path, place.file.algorithm)
     return Checked(name, md5, ok=right == place.file.checksum)
+
+
+def _digest(path: Path, algorithm: str) -> str | None:
+    try:
+        return digest(path, algorithm)
+    except OSError:
+        return None
 
 
 def _check_folder(name: str) -> list[Checked]:
@@ -119,7 +123,7 @@ def _check_folder(name: str) -> list[Checked]:
     in_two = name.startswith(sets.IMAGENET)
     parts = listing.pair(root, "train", "val") if in_two else listing.train_and_test(root)
     return [
-        Checked(path.relative_to(root).as_posix(), digest(path, "MD5"), ok=ok)
+        Checked(path.relative_to(root).as_posix(), _digest(path, "MD5"), ok=ok)
         for part in parts
         for path, ok in folders.readable(part)
     ]

@@ -24,7 +24,7 @@ from torch import Tensor
 from residua.data.decoding import guarded, picture
 from residua.data.files import ContentError, Say, put_in_place
 from residua.data.images import DataSet, Images, room
-from residua.data.listing import Listing, train_and_test
+from residua.data.listing import Listing, fingerprint, train_and_test
 from residua.errors import RunError, UsageError
 
 DECODING = 1  # to be raised when the same files come to be decoded to other pixels
@@ -65,6 +65,7 @@ def read(name: str, root: Path, *, image_size: int, cache: Path, say: Say) -> Da
         train=_images(train, squares[0]),
         test=_images(test, squares[1]),
         val_size=len(train.names) // 10,
+        files=fingerprint(train, test),
     )
 
 

@@ -7,6 +7,7 @@ whole, from random numbers of that step.
 import math
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from multiprocessing.context import BaseContext
@@ -23,7 +24,7 @@ from residua.data import augment
 from residua.data.decoding import guarded
 from residua.data.folders import opened, square
 from residua.data.images import DataSet, room
-from residua.data.listing import Files, pair
+from residua.data.listing import Files, fingerprint, pair
 from residua.data.loaders import Batch
 from residua.data.normalise import Normalisation, normaliser
 from residua.errors import RunError, UsageError
@@ -57,6 +58,7 @@ def read(name: str, root: Path, *, image_size: int) -> DataSet:
         train=train,
         test=test,
         val_size=len(train) // HELD_BACK,
+        files=fingerprint(train.listing, test.listing),
     )
 
 
@@ -238,6 +240,11 @@ def _process_context() -> BaseContext:
     return context
 
 
+def _begin(_worker: int) -> None:
+    """Leave Ctrl-C, which a terminal sends to all processes, to the one that saves and stops."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _decoded(
     parts: Dataset[Decoded | RunError], steps: range, num_workers: int
 ) -> Iterator[Decoded]:
@@ -249,6 +256,7 @@ def _decoded(
         multiprocessing_context=_process_context() if num_workers else None,
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),  # or it would draw from the net's
+        worker_init_fn=_begin,
     )
     try:
         for decoded in loader:

@@ -65,13 +65,17 @@ class Images:
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """Named training and test images; ``val_size`` of the training images validate by default."""
+    """Named training and test images; ``val_size`` of the training images validate by default.
+
+    Where they are files that somebody may add to, ``files`` stands for the names of these.
+    """
 
     name: str
     classes: tuple[str, ...]
     train: Images | Files
     test: Images | Files
     val_size: int
+    files: str | None = None
 
 
 def room(n: int, c: int, h: int, w: int) -> UInt8[Tensor, "n c h w"]:

@@ -84,6 +84,12 @@ def train_and_test(root: Path) -> tuple[Listing, Listing]:
     return pair(root, "train", "test") if parts else _split(listing(root))
 
 
+def fingerprint(*parts: Listing) -> str:
+    """Return a hash of the files' names, on which it depends what trains and what validates."""
+    names = ("\0".join(part.names) for part in parts)
+    return hashlib.sha256(os.fsencode("\0\0".join(names))).hexdigest()[:16]
+
+
 def pair(root: Path, first: str, second: str) -> tuple[Listing, Listing]:
     """Return the listings of two sub-folders, which have the same classes.
 

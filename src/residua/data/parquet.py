@@ -43,10 +43,10 @@ def _batches(raw: bytearray, *, label_column: str) -> Iterator[pa.RecordBatch]:
         for batch in table.iter_batches(ROWS_AT_ONCE, columns=columns, use_threads=False):
             batch.validate(full=True)
             yield batch
-    except ContentError:
+    except (ContentError, MemoryError):
         raise
     except Exception as error:  # on damaged files pyarrow raises what it likes
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0] or type(error).__name__
         raise ContentError(f"it is no parquet table of images ({reason})") from error
 
 

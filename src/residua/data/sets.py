@@ -108,8 +108,15 @@ def check_name(name: str) -> None:
 
 
 def folder_path(name: str) -> Path:
-    """Return the PATH of ``folder:PATH`` or ``imagenet:PATH``."""
-    return Path(name.partition(":")[2]).expanduser()
+    """Return the PATH of ``folder:PATH`` or ``imagenet:PATH``.
+
+    Raises:
+        UsageError: If it begins with the home of a user that there is not.
+    """
+    try:
+        return Path(name.partition(":")[2]).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{name}: {error}; write the path out") from error
 
 
 def import_room(name: str) -> ModuleType:

@@ -5,6 +5,7 @@ This is the border where JSON from outside becomes typed values, and the only us
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import functools
@@ -57,7 +58,7 @@ class Run:
     @property
     def slug(self) -> str:
         """A name for the run's directory."""
-        return f"{self.net.replace('/', '-')}--{self.recipe.name}--s{self.seed}--{self.key}"
+        return f"{self.net}--{self.recipe.name}--s{self.seed}--{self.key}".replace("/", "-")
 
 
 def to_json(value: Run | Spec) -> dict[str, Any]:
@@ -84,26 +85,29 @@ def spec_from_json(content: object) -> Spec:
 
 
 def override(run: Run, assignments: tuple[str, ...]) -> Run:
-    """A run with some ``path=value`` settings applied, such as ``recipe.optim.lr=0.05``.
+    """A run with some ``path=value`` settings applied in turn, such as ``recipe.optim.lr=0.05``.
 
     Raises:
         UsageError: A path does not exist (the nearest is named), or a value does not fit it.
     """
     content = to_json(run)
-    settable = {
-        path: place
-        for path, place in _leaves(content).items()
-        if path.startswith(("recipe.", "data.")) and path != "data.name"
-    }
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not equals:
             raise UsageError(f"--set wants path=value, not {assignment!r}")
+        settable = {
+            path: place
+            for path, place in _leaves(content).items()
+            if path.startswith(("recipe.", "data.")) and path != "data.name"
+        }
         if path not in settable:
             nearest = difflib.get_close_matches(path, settable, n=3, cutoff=0)
             raise UsageError(f"nothing is set by {path!r}; nearest: {', '.join(nearest)}")
         parent, name = settable[path]
-        parent[name] = _value(text)
+        parent[name] = value = _value(text)
+        if isinstance(value, dict):  # what it leaves out can be set after it, too
+            with contextlib.suppress(RunError):
+                content = to_json(run_from_json(content))
     try:
         return run_from_json(content)
     except RunError as error:

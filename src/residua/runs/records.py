@@ -109,6 +109,11 @@ class RunDirectory:
             lock.release()
 
     @property
+    def is_one(self) -> bool:
+        """Whether a run has been put down there."""
+        return (self.path / "run.json").exists()
+
+    @property
     def checkpoint(self) -> Path:
         """Where the run goes on from."""
         return self.path / "checkpoint.pt"
@@ -135,6 +140,27 @@ class RunDirectory:
         except FileNotFoundError:
             raise UsageError(f"{self.path} is not a run directory: it holds no run.json") from None
         return self._typed(Run, content, "run.json")
+
+    def check_files(self, files: str | None) -> None:
+        """Refuse images whose files are not named as when the run was begun.
+
+        Other images would then be held back for validation; some of them it has trained on.
+
+        Args:
+            files: What :class:`residua.data.images.DataSet` has under this name.
+
+        Raises:
+            UsageError: They are not.
+        """
+        try:
+            before = json.loads((self.path / "env.json").read_bytes())["files"]
+        except (OSError, KeyError, TypeError, ValueError, RecursionError):
+            return  # of a data set without files, or of before they were put down
+        if before != files:
+            raise UsageError(
+                f"{self.path}: image files were added, removed or renamed since it was begun, so "
+                f"others would validate: undo that, or train anew"
+            )
 
     def record(self) -> dict[str, Any] | None:
         """The record, once the run is finished.
@@ -181,14 +207,16 @@ def open_directory(path: Path, run: Run, *, resume: bool, env: dict[str, Any]) -
 
     Raises:
         UsageError: It belongs to another run, holds other files, or is unfinished and ``resume``
-            was not asked for.
+            was not asked for, or the files of its images are others now.
         RunError: It cannot be made or written to.
     """
     directory = RunDirectory(path)
-    if (path / "run.json").exists():
+    if directory.is_one:
         _same(directory, run)
         if directory.record() is None and not resume:
             raise UsageError(f"{path} holds this run, unfinished: add --resume to go on with it")
+        if directory.record() is None:
+            directory.check_files(env.get("files"))
         return directory
     try:
         path.mkdir(parents=True, exist_ok=True)

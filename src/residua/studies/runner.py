@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -93,15 +94,18 @@ def side_by_side(jobs: int) -> Engine:
         runs: Sequence[Run], *, store: Path, data_dir: Path | None, say: Say
     ) -> dict[str, str]:
         failed: dict[str, str] = {}
+        coming, begun, num_done = iter(runs), {}, 0
         with _workers(min(jobs, len(runs))) as pool, StopRequests() as stop:
-            waiting = {pool.submit(apart, run, store, data_dir): run for run in runs}
-            while waiting:
-                done, _ = wait(waiting, timeout=POLL_S, return_when=FIRST_COMPLETED)
+            while num_done < len(runs):
+                # No more than there are processes: what waits in the pool no signal can stop.
+                for run in itertools.islice(coming, jobs - len(begun)):
+                    begun[pool.submit(apart, run, store, data_dir)] = run
+                done, _ = wait(begun, timeout=POLL_S, return_when=FIRST_COMPLETED)
                 for future in done:
-                    run = waiting.pop(future)
+                    run, num_done = begun.pop(future), num_done + 1
                     if why := future.result():
                         failed[run.key] = why
-                    say(f"[{len(runs) - len(waiting)}/{len(runs)}] {why or came_to(run, store)}")
+                    say(f"[{num_done}/{len(runs)}] {why or came_to(run, store)}")
                 if stop.signal is not None:
                     raise Stopped(f"stopped; {GO_ON}", signal=stop.signal)
         return failed
@@ -180,7 +184,8 @@ def carry_out(  # noqa: PLR0913 - what, on what, where, by what, how and before 
         OSError: The directory cannot be written to.
     """
     state = prepare(run, data, runtime)
-    with entered(out, run, runtime, resume=resume, shown=shown) as (directory, watch):
+    place = entered(out, run, runtime, resume=resume, files=data.files, shown=shown)
+    with place as (directory, watch):
         record = directory.record()
         if record is not None:
             watch.say(f"{out} holds this run, finished: nothing to do")

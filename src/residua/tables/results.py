@@ -22,7 +22,7 @@ def print_checked(files: list[Checked]) -> None:
         table.add_column(heading, overflow="fold")
     for file in files:
         state = "right" if file.ok else "damaged" if file.md5 else "missing"
-        table.add_row(file.name, file.md5 or "-", state)
+        table.add_row(escape(file.name), file.md5 or "-", state)
     Console().print(table, highlight=False)
 
 
@@ -56,8 +56,8 @@ def print_import(found: dict[str, Any], *, mean: list[float], std: list[float]) 
     table.add_row("laid out by", found["project"])
     table.add_row("tensors", f"{found['tensors']}, each used once")
     table.add_row("images", f"(pixels in 0…1 - {_triple(mean)}) / {_triple(std)}")
-    table.add_row("classes", f"{found['classes']}, of {found['data']}")
-    table.add_row("weights", str(found["out"]))
+    table.add_row("classes", f"{found['classes']}, of {escape(str(found['data']))}")
+    table.add_row("weights", escape(str(found["out"])))
     Console().print(table, highlight=False)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 
+from residua.reports.page import duration
 from residua.tables.layout import pairs
 
 if TYPE_CHECKING:
@@ -21,13 +23,11 @@ def print_record(record: dict[str, Any], directory: RunDirectory) -> None:
         table.add_row("validation error", f"{record['val_error']:.2f} %")
     table.add_row("training error", f"{record['train_error']:.2f} %, augmented")
     table.add_row("epochs", f"{record['epochs']} ({record['steps']:,} steps)")
-    minutes, seconds = divmod(round(record["train_seconds"]), 60)
-    table.add_row(
-        "training time", f"{minutes} min {seconds} s, {record['images_per_second']:.0f} images/s"
-    )
-    table.add_row("run directory", str(directory.path))
+    took = duration(record["train_seconds"])
+    table.add_row("training time", f"{took}, {record['images_per_second']:.0f} images/s")
+    table.add_row("run directory", escape(str(directory.path)))
     if directory.curves.exists():
-        table.add_row("learning curves", str(directory.curves))
+        table.add_row("learning curves", escape(str(directory.curves)))
     Console().print(table)
 
 
@@ -56,8 +56,8 @@ def print_over_seeds(result: dict[str, Any]) -> None:
 def print_evaluation(result: dict[str, Any], *, net: str, data: str) -> None:
     """The figures of ``residua evaluate``."""
     table = pairs()
-    table.add_row("net", net)
-    table.add_row("images", f"{result['n']:,} of {data}, {result['split']}")
+    table.add_row("net", escape(net))
+    table.add_row("images", f"{result['n']:,} of {escape(data)}, {result['split']}")
     table.add_row("views", result["views"])
     table.add_row("error", f"{result['error']:.2f} %")
     if "error_difference" in result:

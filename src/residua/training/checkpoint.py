@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 import warnings
@@ -14,6 +15,9 @@ import torch
 
 from residua.errors import RunError
 from residua.runs.files import write_atomically
+
+# How torch tells that memory is short: CUDA, the CPU, C++, CUDA's libraries.
+NO_MEMORY = ("out of memory", "DefaultCPUAllocator", "bad_alloc", "_ALLOC_FAILED")
 
 
 def save_checkpoint(file: Path, state: dict[str, Any]) -> None:
@@ -38,12 +42,19 @@ def load_checkpoint(file: Path, *, key: str, warn: Callable[[str], None]) -> dic
 
     Raises:
         RunError: None of the files is whole, or one belongs to another run.
+        OSError: The system cannot read one, which says nothing of what is in it.
+        MemoryError, RuntimeError: Memory is short, likewise.
     """
     found = [candidate for candidate in (file, previous(file)) if candidate.exists()]
     for candidate in found:
         try:
             state = _read(candidate)
-        except Exception as error:  # noqa: BLE001 - damage can break a reader anywhere
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
+                raise OSError(error.errno, error.strerror, str(candidate)) from None
+            if memory_was_short(error):
+                raise
+            # Damage can break a reader anywhere.
             warn(f"{candidate} is damaged ({_reason(error)})")
             continue
         if state.get("key") != key:
@@ -57,6 +68,12 @@ def load_checkpoint(file: Path, *, key: str, warn: Callable[[str], None]) -> dic
 def previous(file: Path) -> Path:
     """Where the checkpoint before the newest lies."""
     return file.with_name(f"{file.stem}.previous{file.suffix}")
+
+
+def memory_was_short(error: Exception) -> bool:
+    """Whether a file that could not be read may be whole: there was no room for it."""
+    short = isinstance(error, RuntimeError) and any(sign in str(error) for sign in NO_MEMORY)
+    return short or isinstance(error, MemoryError)
 
 
 def _read(file: Path) -> dict[str, Any]:

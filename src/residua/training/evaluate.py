@@ -15,6 +15,7 @@ from residua.data.images import Images
 from residua.data.listing import Files
 from residua.data.loaders import evaluation_batches
 from residua.data.normalise import Normalisation
+from residua.errors import RunError
 from residua.nets.build import Net
 from residua.nets.fold import fold
 from residua.training.ranks import ALONE, Ranks
@@ -30,7 +31,7 @@ class View:
     """One look at an image: moved, then perhaps mirrored.
 
     Attributes:
-        down: How far it is moved, in sixteenths of its height.
+        down: How far it is moved, in sixteenths of its height, each at least one pixel.
         right: Likewise, of its width.
         mirrored: Whether left and right are exchanged.
     """
@@ -42,7 +43,7 @@ class View:
     def of(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """This view of each image of a batch; at a border comes into sight its reflection."""
         h, w = x.shape[2:]
-        down, right = self.down * (h // 16), self.right * (w // 16)
+        down, right = self.down * _sixteenth(h), self.right * _sixteenth(w)
         if down or right:
             pad = max(abs(down), abs(right))
             padded = functional.pad(x, (pad,) * 4, mode="reflect")
@@ -91,7 +92,7 @@ def evaluate(  # noqa: PLR0913 - predict's
 ) -> Evaluation:
     """Error, likelihood and calibration of a net on some images, at least one.
 
-    Arguments are those of :func:`predict`; the net is left as it is.
+    Arguments and what it raises are those of :func:`predict`; the net is left as it is.
     """
     found = predict(net, images, normalisation, views=views, ranks=ranks, precision=precision)
     return score(found, images.labels)
@@ -131,6 +132,10 @@ def predict(  # noqa: PLR0913 - all but three have a default
         views: How each image is looked at.
         ranks: Who shares the work.
         precision: What convolutions compute in.
+
+    Raises:
+        UsageError: As :func:`residua.nets.fold.fold`.
+        RunError: A probability is not finite, or a file cannot be decoded.
     """
     dtype = torch.bfloat16 if precision == "bf16" else net.classifier.weight.dtype
     folded = fold(net, dtype=dtype)
@@ -149,7 +154,13 @@ def predict(  # noqa: PLR0913 - all but three have a default
             pieces = x.split(_at_once(net, x, dtype))
             each = [torch.cat([folded(view.of(piece)) for piece in pieces]) for view in views]
             found[start:][: len(x)] = torch.stack(each).double().softmax(-1).mean(0).cpu()
-    return ranks.added(found)
+    found = ranks.added(found)
+    if not found.isfinite().all():
+        raise RunError(
+            "the net's outputs are not finite: its weights are too large or ruined; if --precision "
+            "is bf16, try fp32"
+        )
+    return found
 
 
 def calibration_error(
@@ -169,6 +180,11 @@ def calibration_error(
 def bins_of(confidence: Float[Tensor, " n"]) -> Int64[Tensor, " n"]:
     """The bin, from 0, that each confidence in 0…1 falls into; a bin's upper end is in it."""
     return (confidence * NUM_BINS).ceil().long().clamp(1, NUM_BINS) - 1
+
+
+def _sixteenth(side: int) -> int:
+    """Whole pixels, at least one; but a side of one pixel has no other to show."""
+    return min(side - 1, max(1, side // 16))
 
 
 def _at_once(net: Net, x: Float[Tensor, "n c h w"], dtype: torch.dtype) -> int:

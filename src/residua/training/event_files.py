@@ -38,11 +38,11 @@ class Events(Watcher):
         self._writer: EventFileWriter | None = None
 
     def __enter__(self) -> Events:  # noqa: PYI034 - the type checker of the tests cannot read Self
-        self._shown.__enter__()
         for file in self._place.glob("events.out.tfevents.*"):
             self._steps |= {event.step for event in LegacyEventFileLoader(str(file)).Load()}
         for epoch in self._directory.metrics():
             self._put(Metrics(**epoch))
+        self._shown.__enter__()  # last: whatever fails before leaves the terminal as it is
         return self
 
     def __exit__(

@@ -19,8 +19,10 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import IO
 
+from residua.errors import UsageError
 from residua.training.signals import STOPPING
 
+TOLD = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")  # beside LOCAL_RANK; each a number
 LOST = 75  # exit status of a rank that ended because another was gone
 STOPPED = tuple(128 + number for number in STOPPING)
 GRACE_S = 3.0  # for the other ranks, once one has failed
@@ -28,8 +30,20 @@ POLL_S = 0.02
 
 
 def world_size() -> int:
-    """How many ranks this process is one of; 1 where it was started by itself."""
-    return int(os.environ["WORLD_SIZE"]) if "LOCAL_RANK" in os.environ else 1
+    """How many ranks this process is one of; 1 where it was started by itself.
+
+    Raises:
+        UsageError: A rank is not told all that it needs to know.
+    """
+    if "LOCAL_RANK" not in os.environ:
+        return 1
+    for name in TOLD:
+        if not os.environ.get(name, "").isdecimal():
+            raise UsageError(
+                f"LOCAL_RANK is set, but {name} is not set to a number: start several devices by "
+                f"--devices or torchrun, which sets both, or unset LOCAL_RANK for one"
+            )
+    return int(os.environ["WORLD_SIZE"])
 
 
 def split_up(devices: int | None) -> None:

@@ -114,7 +114,7 @@ def fit(state: Fit, directory: RunDirectory, watcher: Watcher) -> None:
     checkpoint computes what it would have computed without the interruption.
 
     Raises:
-        RunError: The loss is not finite.
+        RunError: The loss, weights or predictions are not finite, or a file cannot be decoded.
         Stopped: By SIGINT or SIGTERM, after the step at hand is done and saved.
         OSError: The directory cannot be written to.
     """
@@ -152,7 +152,7 @@ def train_step(state: Fit, lr: float) -> None:
     """One optimiser step: forward, backward, update, tally.
 
     Raises:
-        RunError: The loss is not finite.
+        RunError: The loss is not finite, or a file cannot be decoded.
     """
     started_s = time.perf_counter()
     run, net, ranks = state.run, state.net, state.runtime.ranks
@@ -195,7 +195,8 @@ def close_epoch(state: Fit, lr: float) -> Metrics:
     """Validate, and put the epoch's metrics beside those before.
 
     Raises:
-        RunError: The last update ruined the weights, which no later loss would tell.
+        RunError: The last update ruined the weights, which no later loss would tell; or as
+            :func:`residua.training.evaluate.predict`.
     """
     tally = state.tally
     # Squared, for weights whose square is infinite make outputs that are no numbers.

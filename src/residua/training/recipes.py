@@ -9,6 +9,9 @@ from typing import Literal
 
 from residua.errors import UsageError
 
+MOST_LENGTH = 1e9  # of a budget
+NUM_IMAGES = 45_000  # that the papers train on
+
 
 def _positive(**values: float) -> None:
     for name, value in values.items():
@@ -91,8 +94,12 @@ class Budget:
     unit: Literal["epochs", "iterations"] = "epochs"
 
     def __post_init__(self) -> None:
-        """Refuse an empty run."""
+        """Refuse an empty run, and one so long that its steps cannot be counted."""
         _positive(length=self.length)
+        if self.length > MOST_LENGTH:
+            raise UsageError(
+                f"a budget is at most {MOST_LENGTH:g} {self.unit}, not {self.length:g}"
+            )
 
     def steps(self, steps_per_epoch: int) -> int:
         """The budget in optimiser steps."""
@@ -294,16 +301,26 @@ class Recipe:
 
 
 def rescaled(recipe: Recipe, epochs: float) -> Recipe:
-    """The same recipe over another number of epochs, its schedule stretched in proportion.
+    """The same recipe over another number of epochs, all within it stretched in proportion.
+
+    A budget of iterations, as papers have them, is of 45,000 images.
 
     Raises:
-        UsageError: ``epochs`` is not above 0.
+        UsageError: ``epochs`` is not above 0, or too many to count.
     """
     if not 0 < epochs < math.inf:
         raise UsageError(f"epochs must be above 0, not {epochs:g}")
+    budget = Budget(length=epochs)
+    warm_up, own_epochs = recipe.warm_up, recipe.budget.length
+    if recipe.budget.unit == "iterations":
+        own_epochs *= recipe.batch_size / NUM_IMAGES
+    if warm_up and warm_up.iterations:
+        iterations = max(1, round(warm_up.iterations * epochs / own_epochs))
+        warm_up = replace(warm_up, iterations=iterations)
     return replace(
         recipe,
-        budget=Budget(length=epochs),
+        budget=budget,
         schedule=recipe.schedule.stretched(epochs / recipe.budget.length),
+        warm_up=warm_up,
         rescaled_from=f"{recipe.budget.length:g} {recipe.budget.unit}",
     )

@@ -114,7 +114,7 @@ def environment(runtime: Runtime) -> dict[str, object]:
         "versions": versions(),
         "device": runtime.name,
         **several,
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "commit": _commit(),
     }
 

@@ -21,7 +21,7 @@ from residua.runs.config import Run
 from residua.runs.records import Record, RunDirectory, open_directory
 from residua.training.average import Average
 from residua.training.batch_groups import share_out
-from residua.training.checkpoint import load_checkpoint
+from residua.training.checkpoint import load_checkpoint, memory_was_short
 from residua.training.evaluate import FLIP, predict, score
 from residua.training.loop import Fit, fit
 from residua.training.optim import Rate, optimisers
@@ -35,6 +35,7 @@ def prepare(run: Run, data: DataSet, runtime: Runtime) -> Fit:
 
     Raises:
         UsageError: The recipe asks for what this runtime or data set cannot give.
+        RunError: The images do not fit into memory.
     """
     splits = split(data, val_size=run.data.val_size, train_limit=run.data.train_limit)
     constants = normalisation(splits.train, run.recipe.normalise)
@@ -107,15 +108,17 @@ def train(state: Fit, data: DataSet, directory: RunDirectory, watcher: Watcher) 
     step.
 
     Raises:
-        RunError: The loss is not finite, or the directory's checkpoints are damaged.
+        RunError: As :func:`residua.training.loop.fit`, or the directory's checkpoints are damaged.
         Stopped: By SIGINT or SIGTERM, with everything saved.
-        OSError: The directory cannot be written to.
+        OSError: The directory cannot be written to, or its checkpoint not be read.
     """
     saved = load_checkpoint(directory.checkpoint, key=state.run.key, warn=watcher.warn)
     if saved is not None:
         try:
             state.load_state_dict(saved)
-        except Exception as error:  # noqa: BLE001 - a state of other parts can fail anywhere
+        except Exception as error:  # a state of other parts can fail anywhere
+            if memory_was_short(error):
+                raise
             first = " ".join(str(error).split())[:120]
             raise RunError(
                 f"{directory.checkpoint} does not fit this run ({first}): start over with a new "
@@ -147,15 +150,18 @@ def train(state: Fit, data: DataSet, directory: RunDirectory, watcher: Watcher) 
 
 
 @contextlib.contextmanager
-def entered(
+def entered(  # noqa: PLR0913 - what, where, by what, how, of which files and before whom
     path: Path,
     run: Run,
     runtime: Runtime,
     *,
     resume: bool,
+    files: str | None = None,
     shown: Callable[[RunDirectory], Watcher] = lambda _: watcher(),
 ) -> Generator[tuple[RunDirectory, Watcher], None, None]:
     """The directory of a run, locked, and who shows it; ranks but the first read along unseen.
+
+    ``files`` are the data set's, if it has some.
 
     Raises:
         UsageError: As :func:`residua.runs.records.open_directory`.
@@ -165,7 +171,8 @@ def entered(
     with runtime.ranks.in_turn():
         directory = RunDirectory(path)
         if first:
-            directory = open_directory(path, run, resume=resume, env=environment(runtime))
+            env = environment(runtime) | ({"files": files} if files else {})
+            directory = open_directory(path, run, resume=resume, env=env)
     if first:
         with directory.locked(), shown(directory) as watch:
             yield directory, watch
