@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ class Fake(RunDirectory):
     of: Run
     train_error: float
     test_error: float
+    device: str = "none"
 
     def record(self) -> dict[str, Any]:
         """The fields that analyses read."""
@@ -42,7 +44,7 @@ class Fake(RunDirectory):
             "train_error": self.train_error,
             "test_error": self.test_error,
             "train_seconds": 10.0 + run.seed,
-            "device": "none",
+            "device": self.device,
         }
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -59,21 +61,31 @@ class Fake(RunDirectory):
 
 @pytest.fixture
 def made_up(monkeypatch: pytest.MonkeyPatch) -> Make:
-    """A maker of evidence: training and test error by label and seed; those not named lack."""
+    """A maker of evidence: training and test error by label and seed; those not named lack.
+
+    By label too, what was trained on another device than the rest.
+    """
 
     def make(
         runs: Callable[[Budget, Sequence[int]], budgets.Runs],
         errors: Mapping[str, Sequence[tuple[float, float]]],
         *,
         budget: str = "laptop",
+        data: str | None = None,
         seeds: int = 3,
+        devices: Mapping[str, str] = MappingProxyType({}),
     ) -> Evidence:
         def finished(_store: Path, run: Run) -> Fake | None:
-            found = errors.get(run.net.removeprefix("cifar/"), ())
-            return Fake(Path("none"), run, *found[run.seed]) if run.seed < len(found) else None
+            label = run.net.removeprefix("cifar/")
+            found = errors.get(label, ())
+            if run.seed >= len(found):
+                return None
+            return Fake(Path("none"), run, *found[run.seed], device=devices.get(label, "none"))
 
         monkeypatch.setattr(evidence, "finished", finished)
         chosen = budgets.get(budget)
+        if data:
+            chosen = chosen.on(data, num_train=50_000, val_size=5_000)
         return Evidence(budget=chosen, runs=runs(chosen, range(seeds)), store=Path("none"))
 
     return make

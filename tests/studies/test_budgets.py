@@ -57,16 +57,35 @@ def test_minutes_by_hand():
 
 
 def test_how_much_less_a_run_sees_is_told():
-    """281 steps of 32 in each of 5 epochs; 64,000 of 128 in the paper, 300 epochs of 351 of 128."""
+    """281 steps of 32 in each of 5 epochs; 64,000 of 128 in the paper, 300 epochs of 390 of 128."""
     runs = [LAPTOP.run("cifar/resnet-20", 0), LAPTOP.run("cifar/pyramidnet-110-a48", 0)]
     assert (5 * 281 * 32, 5) == budgets.seen(runs[0])
     assert 64_000 * 128 == budgets.seen(budgets.get("paper").run("cifar/resnet-20", 0))[0]
     (told,) = budgets.shorter(runs)
     assert told.startswith(
-        "A run sees 44,960 training images, by its paper's recipe 8,192,000 to 14,6"
+        "A run sees 44,960 training images, by its paper's recipe 8,192,000 to 14,976,000,"
     )
     assert () == budgets.shorter([budgets.get("paper").run("cifar/resnet-20", 0)])
     assert () == budgets.shorter([budgets.get("smoke").run("cifar/resnet-20", 0)])
+
+
+def test_what_is_held_back_is_told():
+    """200 epochs of 351 steps of 128, in the paper of 390; huang2016 holds as many back as we."""
+    nets = ("cifar/resnet-20", "cifar/wrn-16-4", "cifar/sd-resnet-110")
+    he, wide, survival = (budgets.get("paper").run(net, 0) for net in nets)
+    (told,) = budgets.shorter([he, wide])
+    assert told.startswith(
+        "Some runs see 8,985,600 training images, by its paper's recipe 9,984,000,"
+    )
+    assert () == budgets.shorter([survival])
+
+
+def test_a_data_set_may_have_a_recipe_of_its_own():
+    """As a row that is reproduced; where there is none it is the paper's one."""
+    on = budgets.get("paper").on("cifar100", num_train=50_000, val_size=5_000)
+    nets = ("cifar/pyramidnet-110-a48", "cifar/wrn-16-4")
+    recipes = [on.run(net, 0).recipe for net in nets]
+    assert [presets.HAN2017_C100, presets.ZAGORUYKO2016] == recipes
 
 
 @pytest.mark.parametrize("name", named.EXPERIMENTS)

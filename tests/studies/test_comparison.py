@@ -23,22 +23,39 @@ def evidence(made_up: Callable[..., Any]) -> Any:
 
 def test_an_error_is_found_by_net_and_place():
     """Two tables of one paper may print two errors of one net; some nets have none."""
-    assert Paper(value="6.43", where="he2015 Table 6") == Printed("resnet-110", "he2015").paper()
-    assert (
-        Paper(value="6.61", where="he2016 Table 2")
-        == Printed("resnet-110", "he2016 Table 2").paper()
-    )
-    assert Printed("plain-20", "he2015").paper() is None
+    expected = Paper(value="6.43", where="he2015 Table 6")
+    assert expected == Printed("resnet-110", "he2015").paper("cifar10")
+    expected = Paper(value="6.61", where="he2016 Table 2")
+    assert expected == Printed("resnet-110", "he2016 Table 2").paper("cifar10")
+    assert Printed("plain-20", "he2015").paper("cifar10") is None
+
+
+def test_an_error_is_of_one_data_set():
+    """On another, another is printed, or none."""
+    net = Printed("preresnet-164-bottleneck", "he2016 Table")
+    found = [net.paper(data) for data in ("cifar10", "cifar100", "svhn", "synthetic")]
+    assert ["5.46", "24.33", None, None] == [paper and paper.value for paper in found]
+
+
+def test_whitened_images_are_another_matter():
+    """zagoruyko2016's Table 4 is left out, so no claim mixes it with the others."""
+    whitened, plain = Printed("wrn-40-2", "zagoruyko2016"), Printed("wrn-16-8", "zagoruyko2016")
+    assert whitened.paper("cifar10") is None
+    assert Paper(value="4.27", where="zagoruyko2016 Table 5") == plain.paper("cifar10")
+    assert comparison.against(plain, whitened, data="cifar10") is None
 
 
 def test_two_printed_errors():
     """Both with their nets, and the place once if it is one."""
     found = comparison.against(
-        Printed("preresnet-110", "he2016 Table 2"), Printed("resnet-110", "he2016 Table 2")
+        Printed("preresnet-110", "he2016 Table 2"),
+        Printed("resnet-110", "he2016 Table 2"),
+        data="cifar10",
     )
     expected = "6.37 (preresnet-110) against 6.61 (resnet-110)"
     assert Paper(value=expected, where="he2016 Table 2") == found
-    assert comparison.against(Printed("plain-20", ""), Printed("resnet-20", "")) is None
+    plain, residual = Printed("plain-20", ""), Printed("resnet-20", "")
+    assert comparison.against(plain, residual, data="cifar10") is None
 
 
 def test_words_for_titles(evidence: Any):
@@ -48,6 +65,26 @@ def test_words_for_titles(evidence: Any):
     assert "0.95 times" == comparison.ratio(
         evidence, "resnet-20", to="plain-20", metric="train_seconds"
     )
+
+
+def test_times_of_two_devices_do_not_compare(made_up: Callable[..., Any]):
+    """Neither in a title nor on an axis; other values do."""
+    evidence = made_up(degradation.EXPERIMENT.runs, ERRORS, devices={"resnet-20": "other"})
+    expected = "an unknown multiple of"
+    assert expected == comparison.ratio(
+        evidence, "resnet-20", to="plain-20", metric="train_seconds"
+    )
+    assert comparison.seconds(evidence).endswith("(different devices)")
+    assert "1.00" in comparison.ratio(evidence, "resnet-20", to="plain-20", metric="params")
+
+
+def test_a_row_is_of_the_data_set(made_up: Callable[..., Any]):
+    """ResNet-20 has 5,850 weights more for 100 classes, and nothing is printed of it there."""
+    evidence = made_up(degradation.EXPERIMENT.runs, ERRORS, data="cifar100")
+    counterparts = {"resnet-20": Printed("resnet-20", "he2015")}
+    table = comparison.table(evidence, ["resnet-20"], title="t", counterparts=counterparts)
+    (row,) = table.rows
+    assert (275_572, None, None) == (row[1], row[-2], row[-1])
 
 
 def test_bars(evidence: Any):
@@ -70,6 +107,16 @@ def test_bars(evidence: Any):
     assert ("resnet-20", 25.0, None, 8.75) == tuple(
         residual[key] for key in ("label", "value", "sd", "paper")
     )
+    assert "printed for the paper's larger nets, trained in full" == figure.data["paper"]
+
+
+def test_a_papers_own_nets_are_not_larger(evidence: Any):
+    """Where ours have their names."""
+    counterparts = {"resnet-20": Printed("resnet-20", "he2015")}
+    figure = comparison.bars(
+        evidence, ["resnet-20"], name="bars", title="title", counterparts=counterparts
+    )
+    assert "printed for the paper's nets, trained in full" == figure.data["paper"]
 
 
 def test_the_note_says_how_it_was_made(evidence: Any):

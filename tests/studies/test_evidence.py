@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,5 +42,22 @@ def test_the_set_up_in_words(evidence: Any, made_up: Callable[..., Any]):
     """Images and recipes; of a study without runs, the data set."""
     assert "cifar10, 9,000 training images; laptop: 5 epochs" == evidence.setup
     whole = made_up(degradation.EXPERIMENT.runs, {}, budget="paper").setup
-    assert "cifar10, all training images; he2015: 64000 iterations" == whole
+    assert "cifar10, all but 5,000 training images; he2015: 64000 iterations" == whole
     assert "none" == made_up(bottleneck.EXPERIMENT.runs, {}).setup
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (("runs/one", "runs/two/model.safetensors"), ("one", "two")),
+        (("runs/a-m4.75", "runs/a-m4.5"), ("a-m4.75", "a-m4.5")),
+        (("x/net.safetensors", "net2.safetensors"), ("net", "net2")),
+        (("x/net.safetensors", "y/net", "z"), ("x/net.safetensors", "y/net", "z")),
+    ],
+)
+def test_weights_have_names_of_their_own(
+    evidence: Any, paths: tuple[str, ...], expected: tuple[str, ...]
+):
+    """The run's or the file's; of namesakes, all of the path."""
+    given = replace(evidence, runs={}, weights=tuple(map(Path, paths))).given
+    assert dict(zip(expected, map(Path, paths), strict=True)) == given

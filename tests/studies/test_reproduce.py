@@ -1,6 +1,8 @@
 """Rows as questions: by which recipe, which are refused, and what decides."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -111,6 +113,7 @@ def test_seeds_differ_in_nothing_else():
         ([8.1, 8.2, 8.3], True, 3, "confirmed", "ours 8.20"),
         ([9.6, 9.8, 9.9], True, 3, "refuted", "printed 8.75 %"),
         ([8.6, 8.8], True, 2, "undecided", "3 seeds are needed"),
+        ([8.6, 9.6, 10.6], True, 3, "undecided", "wider than 10% of the printed error"),
         ([8.6, 8.8, 8.9], True, 4, "undecided", "1 of 4 runs are missing"),
         ([8.6, 8.8, 8.9], False, 3, "undecided", "not trained as the source trained"),
     ],
@@ -126,3 +129,17 @@ def test_verdicts(
     found = judged(summarise(values), rows.row(ROW), decides=decides, wanted=wanted)
     assert verdict == found[0]
     assert reason in found[1]
+
+
+def test_what_is_stated_is_what_is_compared(made_up: Callable[..., Any]):
+    """Of he2015's best of five and its mean, the mean."""
+    of = asked("he2015/table6/resnet-110/cifar10")
+    study = experiment(of)
+    evidence = made_up(study.runs, {"resnet-110": [(0.0, 6.5), (0.0, 6.6), (0.0, 6.7)]})
+    records = evidence.records("resnet-110")
+    for record in records.values():
+        record["test_error_tta"] = record["test_error"]
+    (claim,) = study.analyse(evidence).claims
+    assert "cifar/resnet-110 has a test error of 6.61 % on cifar10" == claim.statement
+    assert "come to the 6.61 % on" in study.question
+    assert "confirmed" == claim.verdict

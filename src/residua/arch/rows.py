@@ -14,6 +14,9 @@ from residua.arch import names, papers
 from residua.arch.papers import Fact
 from residua.errors import UsageError
 
+# What a row's note says of its training.
+NO_AUGMENTATION, ZCA, SMALL_BATCH = "no augmentation", "ZCA whitening", "batch of 64"
+
 
 @functools.cache
 def rows() -> dict[str, Fact]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from residua.arch import count, names, papers
+from residua.arch import count, names, papers, rows
 from residua.studies.evidence import Evidence
 from residua.studies.findings import Cell, Figure, Paper, Table
 from residua.studies.stats import Summary, summarise
@@ -20,22 +20,26 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """Where a source prints an error: its net (without ``cifar/``), and how its place begins."""
+    """Where a source prints an error: its net (without ``cifar/``), and how its place begins.
+
+    Several places are equally good.  Figures of whitened images are left out: no study whitens, and
+    zagoruyko2016's with and without do not compare.
+    """
 
     net: str
-    where: str
+    where: str | tuple[str, ...]
 
-    def paper(self) -> Paper | None:
-        """The printed error, if there is one."""
-        for fact in papers.errors(f"cifar/{self.net}", "cifar10"):
-            if fact.where.startswith(self.where):
+    def paper(self, data: str) -> Paper | None:
+        """The error printed on a data set, if there is one."""
+        for fact in papers.errors(f"cifar/{self.net}", data):
+            if fact.where.startswith(self.where) and rows.ZCA not in fact.recipe_note:
                 return Paper(value=f"{fact.error}", where=fact.where)
         return None
 
 
-def against(one: Printed, other: Printed) -> Paper | None:
-    """Two printed errors that a claim compares."""
-    left, right = one.paper(), other.paper()
+def against(one: Printed, other: Printed, *, data: str) -> Paper | None:
+    """Two printed errors that a claim compares, on one data set."""
+    left, right = one.paper(data), other.paper(data)
     if left is None or right is None:
         return None
     places = dict.fromkeys((left.where, right.where))
@@ -62,8 +66,9 @@ def change(evidence: Evidence, label: str, *, since: str, metric: str = "test_er
 def ratio(evidence: Evidence, label: str, *, to: str, metric: str) -> str:
     """How many times the mean of another label the mean of one is, in words for a title."""
     one, other = (over_seeds(evidence, each, metric) for each in (label, to))
-    if one is None or other is None:
-        return "not yet known"
+    strange = metric == "train_seconds" and len(evidence.devices(label, to)) > 1
+    if one is None or other is None or strange:
+        return "an unknown multiple of"
     return f"{one.mean / other.mean:.2f} times"
 
 
@@ -75,13 +80,15 @@ def table(
         title=title,
         columns=COLUMNS,
         rows=tuple(_row(evidence, label, counterparts.get(label)) for label in labels),
-        note=f"{evidence.setup}. Training error is that of the last epoch, on augmented images.",
+        note=f"{evidence.setup}. Training error is that of the last epoch, on augmented images."
+        + (" Times are of different devices." if len(evidence.devices(*labels)) > 1 else ""),
     )
 
 
 def _row(evidence: Evidence, label: str, counterpart: Printed | None) -> tuple[Cell, ...]:
-    totals = count.totals(names.spec(evidence.runs[label][0].net))
-    paper = counterpart.paper() if counterpart else None
+    spec = names.spec(evidence.runs[label][0].net)
+    totals = count.totals(replace(spec, num_classes=evidence.num_classes))
+    paper = counterpart.paper(evidence.budget.data.name) if counterpart else None
     test = over_seeds(evidence, label)
     train, seconds = (
         over_seeds(evidence, label, metric) for metric in ("train_error", "train_seconds")
@@ -110,12 +117,13 @@ def bars(
     counterparts: Mapping[str, Printed],
 ) -> Figure:
     """The test error of each label; the first one is what the others are compared with."""
-    rows: list[dict[str, Any]] = []
+    drawn: list[dict[str, Any]] = []
     for label in labels:
         found = over_seeds(evidence, label)
         if found is not None:
-            paper = counterparts[label].paper() if label in counterparts else None
-            rows.append(
+            counterpart = counterparts.get(label)
+            paper = counterpart.paper(evidence.budget.data.name) if counterpart else None
+            drawn.append(
                 {
                     "label": label,
                     "value": found.mean,
@@ -124,14 +132,15 @@ def bars(
                     "base": label == labels[0],
                 }
             )
+    same = all(counterpart.net == label for label, counterpart in counterparts.items())
     return Figure(
         name=name,
         kind="bars",
         title=title,
         data={
             "x": "test error, percent of images (whiskers: ± sd over seeds)",
-            "bars": rows,
-            "paper": "printed for the paper's larger nets, trained in full",
+            "bars": drawn,
+            "paper": f"printed for the paper's {'' if same else 'larger '}nets, trained in full",
             "note": note(evidence),
         },
     )
@@ -160,8 +169,14 @@ def costs(evidence: Evidence, groups: Mapping[str, str]) -> list[dict[str, Any]]
     """Panels of test errors over parameters and over the time of training."""
     return [
         scatter(evidence, groups, x="params", shown="parameters"),
-        scatter(evidence, groups, x="train_seconds", shown="training, seconds"),
+        scatter(evidence, groups, x="train_seconds", shown=seconds(evidence)),
     ]
+
+
+def seconds(evidence: Evidence) -> str:
+    """What an axis of training times shows; on several devices they do not compare."""
+    several = len(evidence.devices(*evidence.runs)) > 1
+    return f"training, seconds{' (different devices)' if several else ''}"
 
 
 def points(
@@ -179,7 +194,7 @@ def points(
 def note(evidence: Evidence) -> str:
     """What stands below a figure: how it was made."""
     if evidence.weights:
-        return f"{evidence.setup}; weights: {', '.join(path.stem for path in evidence.weights)}"
+        return f"{evidence.setup}; weights: {', '.join(evidence.given)}"
     seeds = {len(runs) for runs in evidence.found.values()}
     counts = "–".join(f"{n}" for n in sorted({min(seeds, default=0), max(seeds, default=0)}))
     return f"budget {evidence.budget.name}: {evidence.setup}; seeds: {counts}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from residua.arch import papers
 from residua.runs.config import Run
 from residua.runs.records import RunDirectory
 from residua.studies.budgets import Budget, Runs
@@ -42,6 +44,13 @@ def loaded(path: Path) -> Net:
     return weights.load(path).to(Runtime().device)
 
 
+def _short(path: Path) -> str:
+    """What a reader calls weights: in a run directory they all have one name."""
+    path = path.absolute()
+    of = path.parent if path == RunDirectory(path.parent).weights else path
+    return of.name.removesuffix(".safetensors")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """The runs of a study by label, as far as they have finished, and what can be had from them.
@@ -61,16 +70,32 @@ class Evidence:
     weights: tuple[Path, ...] = ()
 
     @property
+    def num_classes(self) -> int:
+        """Of the data set; those that papers use need not be here for it."""
+        return papers.CLASSES.get(self.budget.data.name) or len(self.data.classes)
+
+    @property
+    def given(self) -> dict[str, Path]:
+        """The weights by a name: the run directory's or the file's, the whole path of namesakes."""
+        short = {path: _short(path) for path in self.weights}
+        counts = Counter(short.values())
+        found = {f"{path}" if counts[name] > 1 else name: path for path, name in short.items()}
+        assert len(found) == len(short), "paths differ"
+        return found
+
+    @property
     def setup(self) -> str:
         """What the runs were given, in words; of weights that are given, the images to test."""
         runs = list(chain.from_iterable(self.runs.values()))
         if not runs:
             return self.budget.data.name if self.weights else "none"
-        limit = runs[0].data.train_limit
+        given = runs[0].data
         recipes = {run.recipe.name: run.recipe.budget for run in runs}
         words = (f"{name}: {each.length:g} {each.unit}" for name, each in recipes.items())
-        images = "all" if limit is None else f"{limit:,}"
-        return f"{runs[0].data.name}, {images} training images; {', '.join(words)}"
+        images = f"all but {given.val_size:,}" if given.val_size else "all"
+        if given.train_limit is not None:
+            images = f"{given.train_limit:,}"
+        return f"{given.name}, {images} training images; {', '.join(words)}"
 
     @cached_property
     def found(self) -> dict[str, dict[int, RunDirectory]]:
@@ -94,6 +119,10 @@ class Evidence:
             label: {seed: record for seed, at in found.items() if (record := at.record())}
             for label, found in self.found.items()
         }
+
+    def devices(self, *labels: str) -> list[str]:
+        """What the finished runs of some labels were trained on; times on two do not compare."""
+        return sorted({each["device"] for at in labels for each in self.records(at).values()})
 
     def metrics(self, label: str) -> list[list[dict[str, Any]]]:
         """The epochs of each finished run of a label."""

@@ -7,17 +7,22 @@ from dataclasses import dataclass
 
 from residua.studies.budgets import Budget, Runs
 from residua.studies.evidence import Evidence
-from residua.studies.findings import Claim, Figure, Table
+from residua.studies.findings import Claim, Figure, Table, Trained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """What a study makes of its runs; the fields are those of its findings."""
+    """What a study makes of its runs; the fields are those of its findings.
+
+    Attributes:
+        runs: The finished runs that it rests on beside the study's own.
+    """
 
     claims: tuple[Claim, ...] = ()
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
     deviations: tuple[str, ...] = ()
+    runs: tuple[Trained, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

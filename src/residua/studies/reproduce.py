@@ -8,24 +8,24 @@ from residua.arch import names, rows
 from residua.arch.papers import Fact
 from residua.errors import UsageError
 from residua.runs.config import DataChoice, Run, by_path, differing, override, to_json
-from residua.studies.budgets import Budget
+from residua.studies.budgets import HELD_BACK, Budget
 from residua.studies.evidence import Evidence
 from residua.studies.experiments import Analysis, Experiment
 from residua.studies.findings import Claim, Paper, Table, Verdict
-from residua.studies.stats import LEVEL, MIN_SEEDS, Summary, reproduces, summarise
+from residua.studies.stats import LEVEL, MIN_SEEDS, WIDEST, Summary, reproduces, summarise, too_wide
 from residua.training import presets, recipes
 from residua.training.recipes import Augment, Recipe
 
 RULE = (
     f"A row is reproduced (confirmed) if the printed error lies inside Student's {LEVEL:.0%} "
     f"interval of our mean error, widened by the source's own standard deviation where that is "
-    f"known, or above it: then ours is better. It takes {MIN_SEEDS} seeds trained as the source "
-    f"trained; with fewer, or with another recipe or other images, the verdict is undecided."
+    f"known, or above it: then ours is better. Where the source prints the mean beside the best or "
+    f"the median of its runs, the mean is compared. It takes {MIN_SEEDS} seeds trained as the "
+    f"source trained; with fewer, or with another recipe or other images, the verdict is "
+    f"undecided, as it is if half of the interval is wider than {WIDEST:.0%} of the printed error."
 )
-HELD_BACK = {"huang2016": {"cifar10": 5_000, "cifar100": 5_000, "svhn": 6_000}}
 # What may differ from the source's set-up and still decide.
 HARMLESS = {"recipe.precision"}
-NO_AUGMENTATION, ZCA, SMALL_BATCH = "no augmentation", "ZCA whitening", "batch of 64"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +108,11 @@ def recipe(fact: Fact) -> Recipe:
     source = rows.source(fact)
     if source not in presets.RECIPES:
         raise UsageError(f"no recipe of ours is that of {source}: the row cannot be reproduced")
-    plain = NO_AUGMENTATION in fact.recipe_note
+    plain = rows.NO_AUGMENTATION in fact.recipe_note
     special = {
         f"{source}-svhn": fact.dataset == "svhn",
         f"{source}-c100": fact.dataset == "cifar100",
-        f"{source}-zca": ZCA in fact.recipe_note,
+        f"{source}-zca": rows.ZCA in fact.recipe_note,
         f"{source}-plain": plain,
         f"{source}-1202": names.entry(fact.net).depth == 1202,
     }
@@ -121,7 +121,7 @@ def recipe(fact: Fact) -> Recipe:
     )
     if plain and found.augment.pad:
         found = replace(found, augment=Augment(pad=0, flip=False))
-    return replace(found, batch_size=64) if SMALL_BATCH in fact.recipe_note else found
+    return replace(found, batch_size=64) if rows.SMALL_BATCH in fact.recipe_note else found
 
 
 def budget(of: Reproduction) -> Budget:
@@ -130,7 +130,7 @@ def budget(of: Reproduction) -> Budget:
         name="the row's own" if of.decides else "another than the row's",
         says="as the source trained" if of.decides else "; ".join(of.differences),
         data=of.ours.data,
-        recipe=lambda _: of.ours.recipe,
+        recipe=lambda *_: of.ours.recipe,
         decides=of.decides,
     )
 
@@ -138,10 +138,10 @@ def budget(of: Reproduction) -> Budget:
 def experiment(of: Reproduction) -> Experiment:
     """The row as a study of one claim."""
     fact = of.fact
-    label = fact.net.partition("/")[2]
+    label, error = fact.net.partition("/")[2], _compared(fact)
     return Experiment(
         name=of.name,
-        question=f"Does {fact.net} come to the {fact.error} % on {fact.dataset} of {fact.where}?",
+        question=f"Does {fact.net} come to the {error} % on {fact.dataset} of {fact.where}?",
         source=fact.where,
         rule=RULE,
         runs=lambda given, seeds: {label: tuple(given.run(fact.net, seed) for seed in seeds)},
@@ -151,13 +151,12 @@ def experiment(of: Reproduction) -> Experiment:
 
 def _analysis(of: Reproduction, label: str, evidence: Evidence) -> Analysis:
     fact = of.fact
-    assert fact.error is not None, "every row has one"
     values = evidence.values(label, "test_error")
     ours = summarise(list(values.values()))
     verdict, reason = judged(ours, fact, decides=of.decides, wanted=len(evidence.runs[label]))
     claim = Claim(
-        statement=f"{fact.net} has a test error of {fact.error} % on {fact.dataset}",
-        paper=Paper(value=_printed(fact), where=fact.where),
+        statement=f"{fact.net} has a test error of {_compared(fact)} % on {fact.dataset}",
+        paper=Paper(value=fact.printed_error, where=fact.where),
         ours={label: ours},
         verdict=verdict,
         reason=reason,
@@ -184,9 +183,9 @@ def judged(ours: Summary, fact: Fact, *, decides: bool, wanted: int) -> tuple[Ve
         decides: Whether they were trained as the source trained.
         wanted: How many seeds were asked for.
     """
-    printed, sd = float(fact.error or "nan"), _number(fact.error_std)
+    printed, sd = float(_compared(fact)), _number(fact.error_std)
     spread = "" if ours.sd is None else f" ± {ours.sd:.2f}"
-    reason = f"printed {_printed(fact)} %, ours {ours.mean:.2f}{spread} %, n = {ours.n}"
+    reason = f"printed {fact.printed_error} %, ours {ours.mean:.2f}{spread} %, n = {ours.n}"
     if ours.interval is not None:
         low, high = ours.interval
         reason += f", {LEVEL:.0%} interval {low:.2f} to {high:.2f}"
@@ -194,8 +193,10 @@ def judged(ours: Summary, fact: Fact, *, decides: bool, wanted: int) -> tuple[Ve
     lacking = []
     if not decides:
         lacking.append("not trained as the source trained")
-    if found is None:
+    if ours.n < MIN_SEEDS:
         lacking.append(f"{MIN_SEEDS} seeds are needed")
+    elif too_wide(ours, printed=printed):
+        lacking.append(f"half of the interval is wider than {WIDEST:.0%} of the printed error")
     if ours.n < wanted:
         lacking.append(f"{wanted - ours.n} of {wanted} runs are missing")
     if lacking:
@@ -203,8 +204,11 @@ def judged(ours: Summary, fact: Fact, *, decides: bool, wanted: int) -> tuple[Ve
     return ("confirmed" if found else "refuted"), reason
 
 
-def _printed(fact: Fact) -> str:
-    return f"{fact.error} ± {fact.error_std}" if fact.error_std else f"{fact.error}"
+def _compared(fact: Fact) -> str:
+    """What ours is put to: the mean, where the source prints it beside the best or the median."""
+    compared = fact.error_mean or fact.error
+    assert compared is not None, "every row has one"
+    return compared
 
 
 def _number(text: str | None) -> float | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 LEVEL = 0.95
 MIN_SEEDS = 3  # with fewer, Student's interval is too wide to decide anything
+WIDEST = 0.1  # of a printed error: half of an interval that is still narrow enough to judge it by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +77,18 @@ def reproduces(ours: Summary, *, printed: float, printed_sd: float | None) -> bo
     """Whether a sample of errors reproduces a printed one; None if it is too small to tell.
 
     It does if the printed error lies inside the 95 % interval of our mean, widened by the source's
-    own standard deviation where that is known, or above it: then ours is better.
+    own standard deviation where that is known, or above it: then ours is better.  It is too small
+    with fewer than three seeds, or if half of the interval is wider than a tenth of the printed
+    error: in so wide a one many errors lie.
     """
-    if ours.interval is None or ours.n < MIN_SEEDS:
+    if ours.interval is None or ours.n < MIN_SEEDS or too_wide(ours, printed=printed):
         return None
     return ours.interval[0] - (printed_sd or 0) <= printed
+
+
+def too_wide(ours: Summary, *, printed: float) -> bool:
+    """Whether a mean is known too badly to be compared with a printed error."""
+    return ours.interval is not None and ours.interval[1] - ours.mean > WIDEST * printed
 
 
 def over_seeds(records: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -55,6 +55,8 @@ def conduct(experiment: Experiment, request: Request, *, engine: Engine, say: Sa
     """
     if request.weights and not experiment.takes_weights:
         raise UsageError(f"{experiment.name} trains its own nets: leave --weights out")
+    if request.weights and request.shard != (1, 1):
+        raise UsageError("--weights trains nothing: leave --shard out")
     budget = request.budget
     if request.data or request.weights or experiment.runs(budget, request.seeds):
         budget = _fitted(request)  # arithmetic alone needs no images
@@ -88,6 +90,7 @@ def _found(
     experiment: Experiment, evidence: Evidence, *, missing: tuple[str, ...], command: str
 ) -> Findings:
     analysis = experiment.analyse(evidence)
+    runs = {run.key: run for run in (*evidence.trained, *analysis.runs)}
     return Findings(
         study=experiment.name,
         question=experiment.question,
@@ -99,7 +102,7 @@ def _found(
         tables=analysis.tables,
         figures=analysis.figures,
         deviations=(*analysis.deviations, *budgets.shorter(chain(*evidence.runs.values()))),
-        runs=evidence.trained,
+        runs=tuple(runs.values()),
         missing=missing,
         command=command,
         environment=environment(Runtime()),
@@ -110,25 +113,50 @@ def _fitted(request: Request) -> Budget:
     """The budget on the data set that is asked for, with no more images than that has."""
     name = request.data or request.budget.data.name
     if request.weights and request.data is None:
-        meta = weights.load(request.weights[0]).meta
-        assert meta is not None, "weights.load attaches it"
-        name = meta.data
+        name = _trained_on(request.weights)
     data = sets.load(name, request.data_dir)
     if not isinstance(data.train, Images):
         raise UsageError(f"{name} does not fit into memory: studies take CIFAR, SVHN, digits, …")
     return request.budget.on(name, num_train=len(data.train), val_size=data.val_size)
 
 
+def _trained_on(paths: Sequence[Path]) -> str:
+    """The data set that all these weights were trained on."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        meta = weights.load(path).meta
+        assert meta is not None, "weights.load attaches it"
+        found.setdefault(meta.data, path)
+    if len(found) > 1:
+        told = ", ".join(f"{path} on {name}" for name, path in found.items())
+        raise UsageError(f"trained on different images: {told}; say with --data which to test on")
+    return next(iter(found))
+
+
 def write(folder: Path, found: Findings) -> None:
-    """Write a study's folder: ``findings.json`` and its figures.
+    """Write a study's folder: its figures, then ``findings.json``.
 
     Raises:
         UsageError: matplotlib is not installed.
         OSError: The folder cannot be written to.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    findings.write(folder, found)
     draw(folder, found)
+    _clear(folder, found)
+    findings.write(folder, found)
+
+
+def _clear(folder: Path, found: Findings) -> None:
+    """Remove the figures that the folder's last findings had and these have not."""
+    from residua.studies.figures.style import FORMATS  # noqa: PLC0415 - as below
+
+    try:
+        before = findings.read(folder).figures
+    except (RunError, UsageError):
+        return  # there were none, or nobody can tell
+    for name in {each.name for each in before} - {each.name for each in found.figures}:
+        for suffix in FORMATS:
+            (folder / f"{name}{suffix}").unlink(missing_ok=True)
 
 
 def draw(folder: Path, found: Findings) -> None:

@@ -60,7 +60,7 @@ def test_linear_units(images: Images):
 
 @pytest.mark.parametrize("name", ["cifar/preresnet-14", "cifar/sd-resnet-14"])
 def test_a_units_jacobian_by_finite_differences(images: Images, name: str):
-    """Column by column, at the middle of the maps of the first image."""
+    """Column by column: what a change in the middle of the first image's maps does to them all."""
     torch.manual_seed(0)
     net = residua.create(name).eval().double()
     found = {each.unit: each for each in jacobians.measure(net, images, NORMALISATION, side=2)}
@@ -68,16 +68,24 @@ def test_a_units_jacobian_by_finite_differences(images: Images, name: str):
     unit, gate = net.units[1], net.plan[1].survival
     with torch.no_grad():
         x = net.stem(images.pixels[:1].double() / 255)
-        middle = net.units[0](x, net.plan[0].survival)[:, :, 15:17, 15:17]
-        moved = middle + 1e-6 * torch.eye(64, dtype=torch.float64).view(64, 16, 2, 2)
-        rise = (moved + gate * unit.branch(moved)) - (middle + gate * unit.branch(middle))
-        matrix = rise.flatten(1).T / 1e-6
-    values = torch.linalg.svdvals(matrix)
+        maps = net.units[0](x, net.plan[0].survival)
+        moved = maps.repeat(64, 1, 1, 1)
+        moved[:, :, 15:17, 15:17] += 1e-6 * torch.eye(64).double().view(64, 16, 2, 2)
+        rise = (moved + gate * unit.branch(moved)) - (maps + gate * unit.branch(maps))
+        columns, matrix = (part.flatten(1).T / 1e-6 for part in (rise, rise[:, :, 15:17, 15:17]))
+    values = torch.linalg.svdvals(columns)
     assert values.min().item() == pytest.approx(found[1].smallest, abs=1e-3)
     assert values.max().item() == pytest.approx(found[1].largest, rel=1e-3)
     assert (values < 1).double().mean().item() == pytest.approx(found[1].below_one, abs=0.02)
     least = min(float(v @ matrix @ v) for v in torch.linalg.eigh(matrix + matrix.T)[1].T)
     assert least == pytest.approx(found[1].least, abs=1e-3)
+
+
+def test_maps_smaller_than_their_middle(images: Images):
+    """All of them are changed then."""
+    small = Images(pixels=images.pixels[:, :, :8, :8], labels=images.labels)
+    *_, last = jacobians.measure(residua.create("cifar/resnet-14"), small, NORMALISATION)
+    assert 0 < last.smallest <= last.largest
 
 
 @pytest.mark.parametrize("name", ["cifar/plain-8", "cifar/pyramidnet-14-a12"])

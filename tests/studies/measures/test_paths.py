@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ import residua
 from residua.arch.spec import Doubling, Joints, ResidualSpec, Stem
 from residua.data.images import Images
 from residua.data.normalise import Normalisation
-from residua.errors import UsageError
+from residua.errors import RunError, UsageError
 from residua.nets.build import Net, build
 from residua.studies.measures import paths
 from residua.studies.measures.paths import Paths
@@ -70,6 +71,22 @@ def test_gradients_by_length():
     assert 10 == found.draws
     ratios = [norm / found.gradients[0] for norm in found.gradients]
     assert [0.5**length for length in range(7)] == pytest.approx(ratios)
+
+
+def test_long_paths_are_not_lost():
+    """A gradient whose square single precision does not hold still has its norm."""
+    found = paths.measure(linear([1e-6] * 5), noise(2, channels=1), NORMALISATION, draws=2)
+    logs = [math.log10(norm / found.gradients[0]) for norm in found.gradients]
+    assert [-6 * length for length in range(6)] == pytest.approx(logs, abs=1e-3)
+
+
+def test_no_gradient_at_all():
+    """Is told, and not a division by zero."""
+    net = linear([0.5])
+    with torch.no_grad():
+        net.classifier.weight.zero_()
+    with pytest.raises(RunError, match=r"^no path brings any gradient to the images"):
+        paths.measure(net, noise(2, channels=1), NORMALISATION, draws=1)
 
 
 @pytest.mark.parametrize(

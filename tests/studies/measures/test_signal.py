@@ -70,13 +70,12 @@ def test_the_last_gradient_by_hand(images: Images):
 
 
 def test_gradients_at_weights_are_the_losss_slopes(images: Images):
-    """Of each factor, by a finite difference of the mean loss; the norms are of the weights."""
+    """Of each factor, by a finite difference of the mean loss."""
     net = linear()
     found = signal.measure(net, images, NORMALISATION)
     assert ["stem.conv1", *(f"units.{i}.branch.conv1" for i in range(3))] == [
         layer.name for layer in found.layers
     ]
-    assert [0.5, 0.25, 3.0] == [layer.weight for layer in found.layers[1:]]
 
     def loss(index: int, change: float) -> float:
         with torch.no_grad():

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import residua
 from residua.studies.measures.sweeps import Deletions, Dose
 from residua.studies.named import lesion
 from residua.studies.named.lesion import Lesions
@@ -56,7 +59,46 @@ def test_the_other_way_round(made_up: Callable[..., Any]):
 def test_smoke_decides_nothing_and_all_three_are_needed(made_up: Callable[..., Any]):
     """However clear it looks."""
     assert ["undecided"] * 4 == verdicts(made_up, STEPPED, PYRAMID, PLAIN, budget="smoke")
-    assert [] == verdicts(made_up, STEPPED, PYRAMID)
+    # The others do not need the plain net.
+    assert [*["confirmed"] * 3, "undecided"] == verdicts(made_up, STEPPED, PYRAMID)
+
+
+def test_a_missing_seed_decides_nothing(made_up: Callable[..., Any]):
+    """The claims are there, each with what it lacks."""
+    evidence = made_up(lesion.runs, {}, seeds=4)
+    found = dict(zip(lesion.nets(evidence.budget), (STEPPED, PYRAMID), strict=False))
+    claims = lesion._claims(evidence, found)
+    assert ["undecided"] * 4 == [claim.verdict for claim in claims]
+    assert claims[0].reason.endswith("1 of 4 runs are missing")
+    assert claims[1].reason.endswith("2 of 8 runs are missing")
+    assert claims[3].reason == "no seed has finished on both sides"
+
+
+def test_ours_is_what_is_judged(made_up: Callable[..., Any]):
+    """An excess or a cost, of the nets that a claim compares."""
+    evidence = made_up(lesion.runs, {})
+    stepped, pyramid, plain = lesion.nets(evidence.budget)
+    claims = lesion._claims(evidence, {stepped: STEPPED, pyramid: PYRAMID, plain: PLAIN})
+    means = [{label: each.mean for label, each in claim.ours.items()} for claim in claims]
+    more, cost = "points more where the size is halved", "points a unit"
+    assert [
+        {f"{stepped}, {more}": 8.0},
+        {f"{pyramid}, {more}": 0.0, f"{stepped}, {more}": 8.0},
+        {f"{pyramid}, {cost}": 1.1, f"{stepped}, {cost}": 5.1},
+        {f"{stepped}, {cost}": 5.1, f"{plain}, {cost}": 75.1},
+    ] == [pytest.approx(each) for each in means]
+
+
+def test_each_of_the_weights_is_looked_at(
+    made_up: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+):
+    """Also where all files have one name, as in run directories."""
+    paths = (Path("a-m4.75/model.safetensors"), Path("a-m4.5/model.safetensors"))
+    nets = {path: residua.create("cifar/resnet-8") for path in paths}
+    monkeypatch.setattr(lesion, "loaded", nets.__getitem__)
+    evidence = replace(made_up(lesion.runs, {}, budget="smoke"), runs={}, weights=paths)
+    found = {label: by_seed[0] for label, by_seed in lesion._trained(evidence).items()}
+    assert {"a-m4.75": nets[paths[0]], "a-m4.5": nets[paths[1]]} == found
 
 
 def test_costs_by_hand():

@@ -5,13 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from residua.studies.figures.style import BLACK, COLOURS, canvas, finish, save, spread
+from residua.studies.figures.style import (
+    BLACK,
+    COLOURS,
+    canvas,
+    finish,
+    plain_ticks,
+    save,
+    spread,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DASHES = {"solid": "-", "dashed": (0, (4, 2)), "steps": "-", "points": ""}
 LABEL_HEIGHT = 0.062  # of a panel's
+SHORT = 100  # times the lowest: over so little, powers of ten say too little
 
 
 def lines(title: str, data: dict[str, Any], path: Path) -> None:
@@ -71,8 +80,11 @@ def _panel(axes: Axes, panel: dict[str, Any]) -> None:
         axes.axhline(mark["y"], color=BLACK, linestyle=":", linewidth=1)
     whole = panel.get("whole", True) and "x" not in logarithmic
     finish(axes, title=panel["title"], unit=panel["y"], x=panel["x"], whole=whole)
-    for axis in logarithmic:
-        axes.set(**{f"{axis}scale": "log"})
+    for name in logarithmic:
+        axes.set(**{f"{name}scale": "log"})
+        low, high = (axes.xaxis if name == "x" else axes.yaxis).get_view_interval()
+        if high < SHORT * low:
+            plain_ticks(axes, name)
 
 
 def _name(axes: Axes, panel: dict[str, Any]) -> None:

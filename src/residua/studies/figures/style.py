@@ -32,14 +32,17 @@ def finish(axes: Axes, *, title: str, unit: str, x: str = "epoch", whole: bool =
 
 def plain_ticks(axes: Axes, logarithmic: str) -> None:
     """Logarithmic axes, "x", "y" or both, with numbers as people write them: 20k, not 2·10⁴."""
-    from matplotlib.ticker import EngFormatter, LogLocator, NullLocator  # noqa: PLC0415 - as below
+    from matplotlib import ticker  # noqa: PLC0415 - as below
 
     for name in logarithmic:
         axes.set(**{f"{name}scale": "log"})
         axis = axes.xaxis if name == "x" else axes.yaxis
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(EngFormatter(sep=""))
+        axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.set_minor_locator(ticker.NullLocator())
+        large = max(axis.get_view_interval()) >= 1000
+        axis.set_major_formatter(
+            ticker.EngFormatter(sep="") if large else ticker.StrMethodFormatter("{x:g}")
+        )
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -22,7 +22,8 @@ from residua.data.normalise import Normalisation
 from residua.nets.build import Net, build, expected_gates
 from residua.nets.units import ResidualUnit
 
-SIDE = 4  # pixels of the maps that a Jacobian is taken at: all of them would be 16,384² numbers
+SIDE = 4  # pixels that directions reach over: with all, a Jacobian would be 16,384² numbers
+CHUNK = 128  # directions at once: each takes as much memory as a forward pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +43,18 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jacobian:
-    """The Jacobian of one unit of a net at one image's maps.
+    """The Jacobian of one unit of a net at one image's maps, along changes in their middle.
+
+    These are some of its columns: what they say of all is a bound, and one below 1 is a proof.
 
     Attributes:
         unit: Its index in the plan.
-        smallest: Its smallest singular value: the claim is that it is at least 1.
-        largest: Its largest.
+        smallest: The smallest singular value, at least the whole Jacobian's: the claim is that this
+            is at least 1.
+        largest: The largest, at most the whole Jacobian's.
         below_one: Share of the singular values that are below 1.
-        least: The least derivative of H along a direction, of what changes in that direction; below
-            0, H falls there while its input rises.
+        least: The least derivative of H along a direction, of what changes in that direction, at
+            least that along all directions; below 0, H falls there while its input rises.
     """
 
     unit: int
@@ -94,7 +98,8 @@ def measure(
         net: A residual net; a copy of it is evaluated, in double precision.
         images: At least one.
         normalisation: The net's.
-        side: Height and width of the middle piece that the maps are cut to.
+        side: Height and width of the maps' middle, in which they are changed; what that does is
+            looked at everywhere.
 
     Returns:
         None for a plain net, or one that widens in every unit.
@@ -111,35 +116,46 @@ def measure(
         for unit, row, gate in zip(net.units, net.plan, expected_gates(net.plan), strict=True):
             if row.shortcut == "identity":
                 assert isinstance(unit, ResidualUnit)
-                matrix = _jacobian(unit, _middle(unit.shared(x), side=side), gate=gate)
-                found.append(_described(row.index, matrix))
+                columns = _columns(unit, unit.shared(x), gate=gate, side=side)
+                found.append(_described(row.index, columns, side=side))
             x = unit(x, gate)
     return tuple(found)
 
 
-def _jacobian(
-    unit: ResidualUnit, shared: Float[Tensor, "1 c h w"], *, gate: float
-) -> Float[Tensor, "d d"]:
+def _columns(
+    unit: ResidualUnit, maps: Float[Tensor, "1 c h w"], *, gate: float, side: int
+) -> Float[Tensor, "d c h w"]:
+    """How all outputs change with each value in the maps' middle."""
+    d = _middle(maps, side=side).numel()
+    directions = maps.new_zeros(d, *maps.shape[1:])
+    middle = _middle(directions, side=side)
+    middle.copy_(torch.eye(d).view(middle.shape))
+
     def sum_of_both(maps: Tensor) -> Tensor:
         return maps + gate * unit.branch(maps)
 
+    def along(part: Tensor) -> Tensor:
+        # In evaluation the images of a batch are apart: each may have a direction of its own.
+        _, change = torch.autograd.functional.jvp(sum_of_both, maps.expand_as(part), part)
+        assert isinstance(change, Tensor)
+        return change
+
     with torch.enable_grad():
-        found = torch.autograd.functional.jacobian(sum_of_both, shared, vectorize=True)
-    assert isinstance(found, Tensor)
-    return found.reshape(shared.numel(), shared.numel())
+        return torch.cat([along(part) for part in directions.split(CHUNK)])
 
 
-def _described(index: int, matrix: Float[Tensor, "d d"]) -> Jacobian:
-    values = torch.linalg.svdvals(matrix)
+def _described(index: int, columns: Float[Tensor, "d c h w"], *, side: int) -> Jacobian:
+    values = torch.linalg.svdvals(columns.flatten(1))
+    square = _middle(columns, side=side).flatten(1)
     return Jacobian(
         unit=index,
         smallest=values.min().item(),
         largest=values.max().item(),
         below_one=(values < 1).double().mean().item(),
-        least=torch.linalg.eigvalsh((matrix + matrix.T) / 2).min().item(),
+        least=torch.linalg.eigvalsh((square + square.T) / 2).min().item(),
     )
 
 
-def _middle(maps: Float[Tensor, "1 c h w"], *, side: int) -> Float[Tensor, "1 c a b"]:
-    top, left = ((size - side) // 2 for size in maps.shape[2:])
-    return maps[:, :, top : top + side, left : left + side]
+def _middle(maps: Float[Tensor, "*n h w"], *, side: int) -> Float[Tensor, "*n a b"]:
+    top, left = (max(0, size - side) // 2 for size in maps.shape[-2:])
+    return maps[..., top : top + side, left : left + side]

@@ -20,12 +20,12 @@ from torch.nn import functional
 from residua.data.images import Images
 from residua.data.loaders import evaluation_batches
 from residua.data.normalise import Normalisation
-from residua.errors import UsageError
+from residua.errors import RunError, UsageError
 from residua.nets.build import Net, expected_gates
 from residua.nets.units import ResidualUnit
 
 BATCH_SIZE = 125
-EFFECTIVE = 0.95  # of the gradient: the lengths that bring so much are called effective
+EFFECTIVE = 0.95  # of all norms' sum: the lengths that have so much of it are called effective
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Paths:
 
     @property
     def effective(self) -> tuple[int, int]:
-        """The shortest run of lengths that brings 95 % of the gradient: its first and its last."""
+        """The shortest run of lengths that has 95 % of all paths' norms: its first and its last."""
         sums = [0.0, *accumulate(self.shares)]
         runs = [
             (last - first, first, last)
@@ -94,6 +94,7 @@ def measure(
 
     Raises:
         UsageError: The net has units without a shortcut, so it is one path.
+        RunError: No path brings any gradient.
     """
     num_units = len(_units(net))
     generator = torch.Generator().manual_seed(seed)
@@ -104,10 +105,13 @@ def measure(
     # Every length has the same images: some have far larger gradients than others.
     chosen = images.take(torch.arange(draws).repeat(num_units + 1) % len(images))
     norms = [
-        gradient(net, x, labels, through=through[rows]).flatten(1).norm(dim=1)
+        # Doubled first: the square of a long path's gradient is too small for single precision.
+        gradient(net, x, labels, through=through[rows]).flatten(1).double().norm(dim=1)
         for rows, x, labels in _batches(chosen, normalisation, net.classifier.weight.device)
     ]
-    means = torch.cat(norms).view(num_units + 1, draws).double().mean(1)
+    means = torch.cat(norms).view(num_units + 1, draws).mean(1)
+    if not means.any():
+        raise RunError("no path brings any gradient to the images: train the net again")
     return Paths(gradients=tuple(means.tolist()), draws=draws)
 
 

@@ -33,13 +33,11 @@ class Layer:
         response: Standard deviation of what it gives, behind its BN if one follows at once; before
             any ReLU or sum.
         gradient: Norm of the gradient of the batch's mean loss at its weights.
-        weight: Norm of the weights themselves.
     """
 
     name: str
     response: float
     gradient: float
-    weight: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +103,6 @@ def measure(net: Net, images: Images, normalisation: Normalisation) -> Signal:
                 name=name,
                 response=responses[name],
                 gradient=_gradient(conv.weight).norm().item(),
-                weight=conv.weight.norm().item(),
             )
             for name, conv in convolutions.items()
         ),

@@ -27,10 +27,10 @@ def _analyse(_evidence: Evidence) -> Analysis:
         paper=Paper(value="about 22 % fewer", where="a post of 2022 on ResNet"),
         ours={},
         verdict="refuted",
-        reason=f"exact: {bottleneck.WIDTH} channels inside, the branch alone: so for "
-        f"{_ranges(alone)} input channels of {len(compared)} only; with a projection: for "
-        f"{_ranges(projected)}; he2015 Fig. 5's unit "
-        f"of {fig5.c_in} channels has {-fig5.branch_pct:.1f} % fewer",
+        reason=f"exact, with {bottleneck.WIDTH} channels inside: of the input widths 1 to "
+        f"{len(compared)}, the branch alone has so many fewer at {_ranges(alone)}, with a "
+        f"projection at {_ranges(projected)}; he2015 Fig. 5's unit of {fig5.c_in} channels has "
+        f"{-fig5.branch_pct:.1f} % fewer",
     )
     return Analysis(
         claims=(claim,),
@@ -94,7 +94,7 @@ def _figure(compared: Sequence[bottleneck.Comparison]) -> Figure:
 EXPERIMENT = Experiment(
     name="bottleneck",
     question="Does a bottleneck have 22 % fewer weights than two 3×3 convolutions?",
-    source="a post of 2022 on ResNet; he2015 Fig. 5",
+    source="a post of 2022 on ResNet, of he2015 Fig. 5",
     rule="Exact arithmetic for every input width; the claim is confirmed if it holds for all.",
     runs=_runs,
     analyse=_analyse,

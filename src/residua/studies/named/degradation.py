@@ -29,7 +29,8 @@ def _runs(budget: Budget, seeds: Sequence[int]) -> Runs:
     return budget.runs([f"{kind}-{depth}" for depth in depths for kind in KINDS], seeds)
 
 
-def _claims(low: int, high: int) -> tuple[Lower, ...]:
+def _claims(budget: Budget) -> tuple[Lower, ...]:
+    low, *_, high = _depths(budget)
     return (
         Lower(
             statement=f"A plain net of {low} layers has a lower training error than one of {high}.",
@@ -52,7 +53,11 @@ def _claims(low: int, high: int) -> tuple[Lower, ...]:
             f"{low}.",
             label=f"resnet-{high}",
             than=f"resnet-{low}",
-            paper=Paper(value="8.75 with 20 layers, 6.97 with 56", where="he2015 Table 6"),
+            paper=comparison.against(
+                Printed("resnet-56", "he2015"),
+                Printed("resnet-20", "he2015"),
+                data=budget.data.name,
+            ),
         ),
     )
 
@@ -61,7 +66,7 @@ def _analyse(evidence: Evidence) -> Analysis:
     low, *_, high = _depths(evidence.budget)
     labels = list(evidence.runs)
     return Analysis(
-        claims=tuple(verdicts.judge(evidence, claim) for claim in _claims(low, high)),
+        claims=tuple(verdicts.judge(evidence, claim) for claim in _claims(evidence.budget)),
         tables=(
             comparison.table(
                 evidence,

@@ -39,13 +39,14 @@ def _runs(budget: Budget, seeds: Sequence[int]) -> Runs:
 
 def _claims(budget: Budget) -> tuple[Lower, ...]:
     small, large, *_, compact, residual = _nets(budget)
+    data = budget.data.name
     return (
         Lower(
             statement=f"{large} errs less than the smaller {small}.",
             label=large,
             than=small,
             paper=comparison.against(
-                Printed("densenet-100-12", TABLE), Printed("densenet-40-12", TABLE)
+                Printed("densenet-100-12", TABLE), Printed("densenet-40-12", TABLE), data=data
             ),
         ),
         Lower(
@@ -55,6 +56,7 @@ def _claims(budget: Budget) -> tuple[Lower, ...]:
             paper=comparison.against(
                 Printed("densenet-bc-100-12", TABLE),
                 Printed("preresnet-164-bottleneck", "he2016 Table"),
+                data=data,
             ),
         ),
     )

@@ -9,6 +9,7 @@ from residua.studies.budgets import Budget, Runs
 from residua.studies.comparison import Printed
 from residua.studies.evidence import Evidence
 from residua.studies.experiments import Analysis, Experiment
+from residua.studies.findings import Paper
 from residua.studies.verdicts import Lower
 
 NETS = {"smoke": ("wrn-10-1",), "laptop": ("wrn-10-3", "wrn-16-2")}
@@ -24,15 +25,19 @@ def _runs(budget: Budget, seeds: Sequence[int]) -> Runs:
     return budget.runs([f"{net}{end}" for net in _nets(budget) for end in ("", "-dropout")], seeds)
 
 
+def _printed(net: str, data: str) -> Paper | None:
+    with_dropout, without = Printed(f"{net}-dropout", TABLE), Printed(net, TABLE)
+    return comparison.against(with_dropout, without, data=data)
+
+
 def _analyse(evidence: Evidence) -> Analysis:
-    nets, labels = _nets(evidence.budget), list(evidence.runs)
+    nets, labels, data = _nets(evidence.budget), list(evidence.runs), evidence.budget.data.name
     claims = (
         Lower(
             statement=f"Dropout of 0.3 inside its units lowers the error of {net}.",
             label=f"{net}-dropout",
             than=net,
-            paper=comparison.against(Printed(f"{net}-dropout", TABLE), Printed(net, TABLE))
-            or comparison.against(Printed("wrn-28-10-dropout", TABLE), Printed("wrn-28-10", TABLE)),
+            paper=_printed(net, data) or _printed("wrn-28-10", data),
         )
         for net in nets
     )

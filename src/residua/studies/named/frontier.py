@@ -25,7 +25,6 @@ FULL = (
     *("resnet-110", "preresnet-110", "sd-resnet-110", "wrn-16-4", "densenet-40-12"),
     *("densenet-bc-100-12", "pyramidnet-110-a48"),
 )
-FAMILIES = ("plain", "resnet", "preresnet", "sd-resnet", "wrn", "densenet", "pyramidnet")
 
 
 def _runs(budget: Budget, seeds: Sequence[int]) -> Runs:
@@ -58,6 +57,7 @@ def _analyse(evidence: Evidence) -> Analysis:
                 joined="frontier",
             ),
         ),
+        runs=evidence.trained,
     )
 
 

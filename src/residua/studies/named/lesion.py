@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from statistics import fmean
@@ -13,8 +13,8 @@ from residua.studies import comparison, verdicts
 from residua.studies.budgets import Budget, Runs
 from residua.studies.evidence import Evidence, loaded
 from residua.studies.experiments import Analysis, Experiment
-from residua.studies.findings import Claim, Figure, Paper, Table
-from residua.studies.stats import summarise
+from residua.studies.findings import Claim, Figure, Paper, Table, Verdict
+from residua.studies.stats import Summary, summarise
 
 if TYPE_CHECKING:
     from residua.nets.build import Net
@@ -59,6 +59,13 @@ class Lesions:
         return fmean(rises[True]) - fmean(rises[False])
 
 
+# What a claim compares, and its unit behind a net's name.
+UNITS: dict[Callable[[Lesions, int], float], str] = {
+    Lesions.cost: "points a unit",
+    Lesions.excess: "points more where the size is halved",
+}
+
+
 def nets(budget: Budget) -> tuple[str, str, str]:
     """A stepped net, a pyramid of its depth, and a plain one."""
     return NETS.get(budget.name, FULL)
@@ -91,14 +98,14 @@ def _trained(evidence: Evidence) -> dict[str, dict[int, Net]]:
     if not evidence.weights:
         return {label: dict(evidence.nets(label)) for label in evidence.runs}
     found: dict[str, dict[int, Net]] = {}
-    for path in evidence.weights:
+    for name, path in evidence.given.items():
         net = loaded(path)
         if net.spec.num_classes != len(evidence.data.classes):
             raise UsageError(
                 f"{path} tells {net.spec.num_classes} classes apart, {evidence.data.name} has "
                 f"{len(evidence.data.classes)}"
             )
-        found[path.stem] = {0: net}
+        found[name] = {0: net}
     return found
 
 
@@ -126,40 +133,63 @@ def _lesions(evidence: Evidence, trained: dict[int, Net]) -> Lesions:
 
 def _claims(evidence: Evidence, found: dict[str, Lesions]) -> list[Claim]:
     stepped, pyramid, plain = nets(evidence.budget)
-    if not {stepped, pyramid, plain} <= found.keys():
-        return []
-    one, other, none = found[stepped], found[pyramid], found[plain]
-    both = sorted(one.each.keys() & other.each.keys())
-    beside = sorted(one.each.keys() & none.each.keys())
     judged = (
         (
             f"In {stepped}, units that halve the size cost more than others.",
             Paper(value="peaks there, up to about 2 points", where="post2018"),
-            [-one.excess(seed) for seed in sorted(one.each)],
+            *(Lesions.excess, None, stepped),
         ),
         (
             f"In {pyramid}, they stand out less than in {stepped}.",
             Paper(value="the peaks vanish", where="han2017, quoted in post2018"),
-            [other.excess(seed) - one.excess(seed) for seed in both],
+            *(Lesions.excess, pyramid, stepped),
         ),
         (
             f"A unit of {pyramid} costs less than one of {stepped}.",
-            Paper(value="0.54 points against 0.72", where="han2017 Fig. 4, quoted"),
-            [other.cost(seed) - one.cost(seed) for seed in both],
+            Paper(value="0.54 points against 0.72, on CIFAR-10", where="han2017 Fig. 4, quoted"),
+            *(Lesions.cost, pyramid, stepped),
         ),
         (
             f"A unit of {stepped} costs less than one of {plain}, which collapses.",
             Paper(value="a plain net falls to chance", where="veit2016 §4.1"),
-            [one.cost(seed) - none.cost(seed) for seed in beside],
+            *(Lesions.cost, stepped, plain),
         ),
     )
-    decides = evidence.budget.decides
-    ours = {label: summarise([each.cost(s) for s in each.each]) for label, each in found.items()}
     return [
         Claim(statement=statement, paper=paper, ours=ours, verdict=reached, reason=reason)
-        for statement, paper, differences in judged
-        for reached, reason in [verdicts.verdict(differences, decides=decides)]
+        for statement, paper, value, lower, higher in judged
+        for ours, reached, reason in [_judged(evidence, found, value, lower, higher)]
     ]
+
+
+def _judged(
+    evidence: Evidence,
+    found: dict[str, Lesions],
+    value: Callable[[Lesions, int], float],
+    lower: str | None,
+    higher: str,
+) -> tuple[dict[str, Summary], Verdict, str]:
+    """Our values, and whether those of one net (or 0) lie below those of another."""
+    values = {
+        label: {seed: value(found[label], seed) for seed in found[label].each}
+        if label in found
+        else {}
+        for label in (lower, higher)
+        if label is not None
+    }
+    low = values[lower] if lower else dict.fromkeys(values[higher], 0.0)
+    high = values[higher]
+    reached, reason = verdicts.verdict(
+        [low[seed] - high[seed] for seed in sorted(low.keys() & high.keys())],
+        decides=evidence.budget.decides,
+        missing=verdicts.missing(evidence, values),
+    )
+    ours = {
+        f"{label}, {UNITS[value]}": summarise(list(each.values()))
+        for label, each in values.items()
+        if each
+    }
+    return ours, reached, reason
 
 
 def _table(found: dict[str, Lesions]) -> Table:
@@ -190,6 +220,8 @@ def _mean(values: list[float]) -> float | None:
 
 def _figures(evidence: Evidence, found: dict[str, Lesions]) -> list[Figure]:
     note = comparison.note(evidence)
+    if not evidence.weights:
+        note = f"of several seeds the first; {note}"
     several = {label: each.several for label, each in found.items()}
     return [
         Figure(
@@ -199,7 +231,7 @@ def _figures(evidence: Evidence, found: dict[str, Lesions]) -> list[Figure]:
             data={
                 "y": "test error without the unit, percent",
                 "panels": [_bars(label, each) for label, each in found.items()],
-                "note": f"no retraining, one net of each; {note}",
+                "note": f"no retraining; {note}",
             },
         ),
         Figure(

@@ -35,22 +35,20 @@ def _runs(budget: Budget, seeds: Sequence[int]) -> Runs:
 
 def _claims(budget: Budget) -> tuple[Lower, ...]:
     additive, multiplicative, stepped = _nets(budget)
-    ours, theirs = Printed("pyramidnet-110-a84", ""), Printed("pyramidnet-110-m8", AUTHORS)
+    data, printed = budget.data.name, Printed("pyramidnet-110-a48", AUTHORS)
     return (
         Lower(
             statement="A pyramid errs less than pre-activation units whose width doubles twice, "
             "at about equal parameters.",
             label=additive,
             than=stepped,
-            paper=comparison.against(
-                Printed("pyramidnet-110-a48", AUTHORS), Printed("preresnet-110", "he2016 Table")
-            ),
+            paper=comparison.against(printed, Printed("preresnet-110", "he2016 Table"), data=data),
         ),
         Lower(
             statement="Additive widening errs less than multiplicative widening.",
             label=additive,
             than=multiplicative,
-            paper=comparison.against(ours, theirs),
+            paper=comparison.against(printed, Printed("pyramidnet-110-m4.75", AUTHORS), data=data),
         ),
         Lower(
             statement="Zero-padding shortcuts err less than projections in every widening unit.",

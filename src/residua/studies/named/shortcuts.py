@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from residua.studies import comparison, verdicts
@@ -48,7 +49,9 @@ def _claims(budget: Budget) -> list[Lower]:
                 label=identity,
                 than=_net(budget, suffix),
                 paper=comparison.against(
-                    Printed("resnet-110", TABLE), Printed(f"resnet-110{suffix}", TABLE)
+                    Printed("resnet-110", TABLE),
+                    Printed(f"resnet-110{suffix}", TABLE),
+                    data=budget.data.name,
                 ),
             )
             for suffix, change in CHANGES.items()
@@ -62,7 +65,7 @@ def _analyse(evidence: Evidence) -> Analysis:
     counterparts = {
         label: Printed(label.replace(_net(budget), "resnet-110"), TABLE) for label in labels
     }
-    worse = sum(claim.verdict == "confirmed" for claim in claims[1:])
+    verdict = Counter(claim.verdict for claim in claims[1:])
     return Analysis(
         claims=claims,
         tables=(
@@ -75,7 +78,8 @@ def _analyse(evidence: Evidence) -> Analysis:
                 evidence,
                 labels,
                 name="shortcuts",
-                title=f"Identity shortcuts err less than {worse} of {len(CHANGES)} other kinds",
+                title=f"Identity shortcuts against {len(CHANGES)} other kinds: confirmed better "
+                f"than {verdict['confirmed']}, {verdict['undecided']} undecided",
                 counterparts=counterparts,
             ),
         ),

@@ -40,25 +40,29 @@ def _runs(budget: Budget, seeds: Sequence[int]) -> Runs:
 def _claims(budget: Budget) -> tuple[Lower, ...]:
     original, bn_after, relu_before, _, full = _resnets(budget)
     unit_a, *_, unit_d = _pyramids(budget)
-    base = Printed("resnet-110", TABLE)
+    base, data = Printed("resnet-110", TABLE), budget.data.name
     return (
         Lower(
             statement="Full pre-activation errs less than the original order.",
             label=full,
             than=original,
-            paper=comparison.against(Printed("preresnet-110", TABLE), base),
+            paper=comparison.against(Printed("preresnet-110", TABLE), base, data=data),
         ),
         Lower(
             statement="The original order errs less than BN after the addition.",
             label=original,
             than=bn_after,
-            paper=comparison.against(base, Printed("resnet-110+bn-after-addition", TABLE)),
+            paper=comparison.against(
+                base, Printed("resnet-110+bn-after-addition", TABLE), data=data
+            ),
         ),
         Lower(
             statement="The original order errs less than ReLU before the addition.",
             label=original,
             than=relu_before,
-            paper=comparison.against(base, Printed("resnet-110+relu-before-addition", TABLE)),
+            paper=comparison.against(
+                base, Printed("resnet-110+relu-before-addition", TABLE), data=data
+            ),
         ),
         Lower(
             statement="PyramidNet's unit (d), with a last BN and no first ReLU, errs less than "
