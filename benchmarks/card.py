@@ -6,11 +6,13 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+
+from residua.runs.files import write_atomically
 
 POLL_S = 0.2
 PATIENCE_S = 60  # for a run to save itself once it is asked to stop
@@ -25,10 +27,9 @@ class Card:
         command: What trains a run of that name; it goes on where it was, and saves itself on
             SIGTERM.
         finished: Told of each run that is done.
-        logs: Where the standard error of each run is kept.
+        logs: Where the standard error of each run is kept, and how many there were beside it.
         device: What they share.
         at_once: The most runs; it falls when they need too much memory together.
-        most: The most that there were.
         failed: What a run said that will not finish.
     """
 
@@ -37,7 +38,6 @@ class Card:
     logs: Path
     device: torch.device
     at_once: int
-    most: int = 0
     failed: dict[str, str] = field(default_factory=dict)
 
     def train(self, names: Iterable[str], *, until_s: float) -> None:
@@ -54,7 +54,7 @@ class Card:
                 if waiting and len(running) < self.at_once and self.has_room(len(running)):
                     name = waiting.popleft()
                     running[name] = self._started(name)
-                    self.most = max(self.most, len(running))
+                    self._met(running)
                     continue
                 time.sleep(POLL_S)
                 for name in [name for name, child in running.items() if child.poll() is not None]:
@@ -62,6 +62,11 @@ class Card:
                         waiting.appendleft(name)
         finally:
             _stop(running.values())
+
+    def most(self, name: str) -> int:
+        """The most runs that shared the device while this one was there, on any day."""
+        file = self._most(name)
+        return int(file.read_bytes()) if file.exists() else 0
 
     def has_room(self, num_running: int) -> bool:
         """Whether the device's memory would hold one more that is as large as those there."""
@@ -88,6 +93,15 @@ class Card:
         last = said[max(0, said.rfind("residua: ")) :]
         self.failed[name] = last.partition("\n")[0] or f"ended with status {status}"
         return False
+
+    def _met(self, names: Collection[str]) -> None:
+        """Note that these runs share the device."""
+        for name in names:
+            most = max(self.most(name), len(names))
+            write_atomically(self._most(name), f"{most}\n".encode())
+
+    def _most(self, name: str) -> Path:
+        return self.logs / f"{name}.most"
 
     def _log(self, name: str) -> Path:
         return self.logs / f"{name}.log"

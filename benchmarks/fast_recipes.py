@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.records import RECORDS, keep
+from benchmarks.records import RECORDS, keep, warn
 from residua.arch import names
 from residua.errors import RunError, UsageError
 from residua.runs.config import DataChoice, Run
@@ -33,11 +33,6 @@ FAMILIES = {
 ABLATION_EPOCHS = 3
 
 EVERYTHING = DataChoice(name="cifar10", val_size=0)
-
-
-def warn(line: object) -> None:
-    """Tell a person."""
-    sys.stderr.write(f"{line}\n")
 
 
 def aim(seeds: Sequence[int]) -> list[Run]:
@@ -86,6 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     of, folder = PARTS[options.part]
     runs = of(range(options.seeds))
+    done = {run.key for run in runs if (options.store / run.slug / "record.json").exists()}
     engine = side_by_side(options.jobs) if options.jobs > 1 else in_turn
     try:
         failed = complete(
@@ -93,7 +89,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
         for run in runs:
             if run.key not in failed:
-                keep(options.store / run.slug, options.records or folder, at_once=options.jobs)
+                at_once = None if run.key in done else options.jobs
+                keep(options.store / run.slug, options.records or folder, at_once=at_once)
     except (RunError, UsageError) as error:
         warn(error)
         return 1 if isinstance(error, RunError) else 2

@@ -8,7 +8,7 @@ from functools import partial
 from benchmarks.contenders import PAIRS
 from benchmarks.timing import LONG, Budget
 from residua.arch import count, names
-from residua.studies.reproduce import HELD_BACK
+from residua.studies.budgets import HELD_BACK
 from residua.training import presets
 
 ALL_IMAGES = "data.val_size=0"  # the papers' final runs, but where validation images chose

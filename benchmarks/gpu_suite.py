@@ -1,6 +1,6 @@
 """All that a GPU is asked for, in slices of any length; stopped anywhere, it goes on from there.
 
-    python benchmarks/gpu_suite.py --data-dir DIR [--out OUT] [--slice-s 540] [--toy]
+    python benchmarks/gpu_suite.py --data-dir DIR [--out OUT] [--slice-s SECONDS] [--toy]
 
 First the speed of training steps beside the peer's and the card's own, then fast recipes one at a
 time, whose seconds count, then papers' recipes several at once, those with the least work first.
@@ -106,7 +106,7 @@ class Suite:
         by_name = {job.name: job for job in jobs}
         card = Card(
             command=lambda name: self.command(by_name[name]),
-            finished=lambda name: self.keep(name, at_once=card.most),
+            finished=lambda name: self.keep(name, at_once=card.most(name)),
             logs=self.out / "runs",
             device=self.runtime.device,
             at_once=at_once,

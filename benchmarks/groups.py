@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from benchmarks.records import Kept
+from residua.reports.page import plain
 from residua.runs.config import differing
 from residua.studies.stats import Summary, summarise
 from residua.training.fast import PREFIX
@@ -119,16 +120,10 @@ def apart(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
     found = [row for row in differing(ours, theirs) if row[0] not in {"name", "rescaled_from"}]
     kinds = [path.removesuffix("kind") for path, _, _ in found if path.endswith(".kind")]
     return [
-        f"{path.removesuffix('.kind')} {_shown(there)}, not {_shown(here)}"
+        f"{path.removesuffix('.kind')} {plain(there)}, not {plain(here)}"
         for path, here, there in found
         if not any(path.startswith(kind) and path != f"{kind}kind" for kind in kinds)
     ]
-
-
-def _shown(value: object) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "none", True: "on", False: "off"}[value]
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def mean_sd(summary: Summary) -> str:

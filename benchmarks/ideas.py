@@ -65,7 +65,7 @@ def _ablation(groups: list[Group]) -> Sheet:
         str(len(whole.records)),
     )
     return Sheet(
-        headings=(*("changed", "error", "difference", "flip view", "its difference", "n"),),
+        headings=("changed", "error", "difference", "flip view", "its difference", "n"),
         rows=(all_ideas, *rows),
         note=(
             f"`{first.net}` on {first.data['name']}, epochs: "

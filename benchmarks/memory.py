@@ -25,27 +25,14 @@ from typing import Any
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks import roofline
-from benchmarks.contenders import (
-    OURS,
-    PAIRS,
-    SHIPPED,
-    TUNED,
-    Pair,
-    described,
-    our_state,
-    our_step,
-    training_step,
-)
+from benchmarks.contenders import OURS, PAIRS, SHIPPED, TUNED, Pair, described, training_step
 from benchmarks.report import Aim, Benchmark, Options, Result, Row, Sheet, images_per_second
 from benchmarks.timing import interleaved, timed
-from residua.nets.build import Net
 
 NET = "DenseNet-BC-100-12"
 BATCH_SIZE = 64
 MEMORY_AIM = 0.5  # of the peer's, as shipped and tuned
-TIME_AIM = 1.15  # of the fastest of our settings
-# What our net can be told about memory; the first is how training runs it.
-SETTINGS: dict[str, Callable[[Net], object]] = {OURS: lambda _net: None}
+CONTENDERS = (SHIPPED, TUNED, OURS)
 
 
 def measure(options: Options) -> list[Row]:
@@ -56,27 +43,13 @@ def measure(options: Options) -> list[Row]:
 def row(options: Options, *, net: str = NET, batch_size: int = BATCH_SIZE) -> Row:
     """Bytes of each contender, each in a process of its own, and seconds of a step."""
     pair = PAIRS[net]
-    memory = {name: in_own_process(name, pair, batch_size) for name in contenders()}
-    steps = {name: timed(contender(name, pair, batch_size=batch_size)) for name in contenders()}
+    memory = {name: in_own_process(name, pair, batch_size) for name in CONTENDERS}
+    steps = {name: timed(training_step(name, pair, batch_size)) for name in CONTENDERS}
     return {
         **described(pair, batch_size=batch_size),
         "memory": memory,
         "times": interleaved(steps, options.budget),
     }
-
-
-def contenders() -> tuple[str, ...]:
-    """Their names: the peer twice, ours in each setting."""
-    return (SHIPPED, TUNED, *SETTINGS)
-
-
-def contender(name: str, pair: Pair, *, batch_size: int) -> Callable[[], None]:
-    """The training step of one contender."""
-    if name not in SETTINGS:
-        return training_step(name, pair, batch_size)
-    state = our_state(pair.ours, batch_size=batch_size)
-    SETTINGS[name](state.net)
-    return our_step(state)
 
 
 def in_own_process(name: str, pair: Pair, batch_size: int) -> dict[str, int]:
@@ -87,7 +60,7 @@ def in_own_process(name: str, pair: Pair, batch_size: int) -> dict[str, int]:
 
 def measured(name: str, pair: Pair, batch_size: int) -> dict[str, int]:
     """Bytes at the peak of a step, and by how much the first steps made the process grow."""
-    step = contender(name, pair, batch_size=batch_size)
+    step = training_step(name, pair, batch_size)
     before = resident("VmRSS")
     for _ in range(2):
         step()
@@ -129,11 +102,11 @@ def sheet(row: Row, rates: dict[str, float]) -> Sheet:
     return Sheet(
         headings=(
             *(f"{row['net']}, batch {row['batch_size']}", "peak, MB", "resident, MB", "images/s"),
-            *("memory ÷ shipped", "memory ÷ tuned", "time ÷ our fastest"),
+            *("memory ÷ shipped", "memory ÷ tuned"),
         ),
         rows=tuple(line(row, name) for name in row["memory"]),
         note=(
-            "Beyond weights and velocities. Aims in brackets, for our net as training runs it. "
+            "Beyond weights and velocities. Aims in brackets. "
             f"Roofline: {work.flops / 1e9:.0f} GFLOP and at least {work.bytes / 1e9:.2f} GB a step "
             f"take {1e3 * work.least_s(rates, 'bf16'):.0f} ms at the machine's rates and ours "
             f"{1e3 * ours_s:.0f} ms: {share:.0f} % of the rate in bf16."
@@ -151,15 +124,10 @@ def line(row: Row, name: str) -> tuple[str | Aim, ...]:
         images_per_second(row["batch_size"], seconds),
     ]
     ratios = [memory[name]["peak_bytes"] / memory[of]["peak_bytes"] for of in (SHIPPED, TUNED)]
-    slower = seconds / min(
-        times[each]["median_s"] for each in times if each not in {SHIPPED, TUNED}
-    )
     if name == OURS:
         cells += [Aim(value=ratio, limit=MEMORY_AIM, sense="≤") for ratio in ratios]
-        cells.append(Aim(value=slower, limit=TIME_AIM, sense="≤"))
     else:
         cells += [f"{ratio:.2f}" for ratio in ratios]
-        cells.append("" if name in {SHIPPED, TUNED} else f"{slower:.2f}")
     return tuple(cells)
 
 

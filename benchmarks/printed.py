@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from benchmarks.groups import NBSP, Group, mean_sd
 from benchmarks.report import Aim, Sheet
-from residua.arch import names, papers
+from residua.arch import papers
 from residua.arch.papers import Fact
+from residua.arch.rows import source
 
 DATA = {"cifar10": "C10", "cifar100": "C100"}
 BESIDE = ("recipe", "printed", "ours", "flip view", "n", "epochs", "seconds", "device")
@@ -28,14 +29,13 @@ class Printed:
     @property
     def paper(self) -> str:
         """The key of the paper that it stands in, or whose authors or readers report it."""
-        return paper(self.fact)
+        return source(self.fact)
 
     @property
     def error(self) -> str:
         """As printed; in brackets what only somebody else says of the paper."""
-        fact = self.fact
-        error = f"{fact.error}{NBSP}±{NBSP}{fact.error_std}" if fact.error_std else f"{fact.error}"
-        return f"({error})" if fact.confidence == "quoted" else error
+        error = self.fact.printed_error.replace(" ± ", f"{NBSP}±{NBSP}")
+        return f"({error})" if self.fact.confidence == "quoted" else error
 
     @property
     def where(self) -> str:
@@ -67,19 +67,12 @@ class Printed:
         return same_task and (group.fast or same_recipe)
 
 
-def paper(fact: Fact) -> str:
-    """The key of a fact's paper; that of the net where it was printed elsewhere."""
-    first = fact.where.replace(",", " ").split()[0]
-    known = {paper.key for paper in papers.tables().papers}
-    return first if first in known else names.entry(fact.net).paper
-
-
 def printed() -> list[Printed]:
     """Every error on CIFAR that is printed, once for each paper and value."""
     found: dict[tuple[str, ...], list[Fact]] = {}
     for fact in papers.tables().facts:
         if fact.dataset in DATA and fact.error:
-            what = (paper(fact), fact.net, fact.dataset, fact.error)
+            what = (source(fact), fact.net, fact.dataset, fact.error)
             found.setdefault(what, []).append(fact)
     return [Printed(facts=tuple(facts)) for facts in found.values()]
 
@@ -122,7 +115,8 @@ def time_to_error(groups: Iterable[Group]) -> Sheet:
     """Seconds of the fast recipes, and whether they reached the lowest error that is printed."""
     rows: list[tuple[str | Aim, ...]] = []
     for group in groups:
-        limits = [float(row.fact.error or "") for row in printed() if row.answered_by(group)]
+        errors = [row.fact.error for row in printed() if row.answered_by(group)]
+        limits = [float(error) for error in errors if error and error != "fail"]
         if group.fast and limits:
             aim = Aim(value=group.error().mean, limit=min(limits), sense="≤")
             net, flipped = f"`{group.first.net}`", mean_sd(group.error("test_error_tta"))

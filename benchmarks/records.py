@@ -1,6 +1,6 @@
 """Records of finished runs, one JSON file each, as ``records/`` keeps them: no weights.
 
-python -m benchmarks.records add RUN_DIR… [--to FOLDER]
+python -m benchmarks.records add RUN_DIR… [--to FOLDER] [--at-once N]
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -54,8 +54,14 @@ class Kept(Record):
         return cast("Recipe", typed(Recipe, self.recipe, what="recipe"))
 
 
-def keep(place: Path, folder: Path, *, at_once: int = 1) -> list[Path]:
+def keep(place: Path, folder: Path, *, at_once: int | None = None) -> list[Path]:
     """Put the record of every finished run in or below a directory among the others.
+
+    Args:
+        place: The directory.
+        folder: Of the records.
+        at_once: The most runs that shared the device; None for what a record of the same run on
+            the same device says already, or else 1.
 
     Raises:
         UsageError: There is none.
@@ -65,11 +71,13 @@ def keep(place: Path, folder: Path, *, at_once: int = 1) -> list[Path]:
     if not found:
         raise UsageError(f"{place} holds no finished run: record.json is missing")
     folder.mkdir(parents=True, exist_ok=True)
+    known = {record.file_name: record.at_once for record in read(folder)}
     files: list[Path] = []
     for path in found:
         record = _typed(path / "record.json", Record)
         env = _json(path / "env.json")
-        kept = Kept(**asdict(record), commit=env.get("commit"), at_once=at_once)
+        kept = Kept(**asdict(record), commit=env.get("commit"))
+        kept = replace(kept, at_once=at_once or known.get(kept.file_name, 1))
         RunDirectory(path).run()  # the record of a run that cannot be read is not worth keeping
         files.append(folder / kept.file_name)
         write_json(files[-1], asdict(kept))
@@ -115,10 +123,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("verb", choices=["add"])
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN_DIR", help="or one above it")
     parser.add_argument("--to", type=Path, default=RECORDS, metavar="FOLDER")
+    at_once = "the most runs that shared the device; default: what a record says already, or 1"
+    parser.add_argument("--at-once", type=int, metavar="N", help=at_once)
     options = parser.parse_args(arguments)
     try:
         for place in options.runs:
-            for file in keep(place, options.to):
+            for file in keep(place, options.to, at_once=options.at_once):
                 sys.stdout.write(f"{file}\n")
     except (RunError, UsageError) as error:
         warn(error)

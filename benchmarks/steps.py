@@ -4,8 +4,9 @@
 
 The peer as shipped is what its users run: fp32, NCHW, torch's SGD as it comes. The peer tuned is
 the same net under bf16 autocast in channels_last. Ours is the step of the training loop in bf16.
-Each has a process of its own, set up as its users have it, and all take turns: A B C A B C …;
-batches lie ready for all.
+The peer's ResNets have option B, and so have ours here; its PreResNet projects in two shortcuts
+where ours appends zeros. Each has a process of its own, set up as its users have it, and all take
+turns: A B C A B C …; batches lie ready for all.
 """
 
 from __future__ import annotations

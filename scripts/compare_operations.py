@@ -42,6 +42,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="bf16")
     options = parser.parse_args()
+    if options.seeds < 2:
+        parser.error("--seeds: a deviation takes two")
     data = sets.load(options.data, options.data_dir)
     print(f"{options.net} on {data.name}, {options.epochs:g} epochs, {options.precision}: percent")
     print("  seed   fused   plain")

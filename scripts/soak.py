@@ -65,7 +65,7 @@ def finish(out: Path, epochs: int) -> None:
 def kill_repeatedly(out: Path, options: argparse.Namespace) -> int:
     """Start and kill at random moments, some while it starts; return how many runs were cut off."""
     moments = random.Random(options.seed)  # noqa: S311 - no secrets here
-    epochs = range(0, options.epochs * 8 // 10, options.epochs // 40)
+    epochs = range(0, options.epochs * 8 // 10, max(1, options.epochs // 40))
     kills = 0
     for epoch in sorted(moments.choices(epochs, k=options.kills)):
         delay_s = EPOCH_S if num_epochs(out) < epoch else START_S

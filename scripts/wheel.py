@@ -45,7 +45,7 @@ def main() -> int:
 def extras() -> list[str]:
     """All that is optional for users."""
     content = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))
-    return [name for name in content["project"]["optional-dependencies"] if name != "docs"]
+    return list(content["project"]["optional-dependencies"])
 
 
 def built(directory: Path) -> Path:

@@ -76,7 +76,15 @@ def test_runs_share_a_device_up_to_a_number(shared, tmp_path):
     at_work.train("abc", until_s=math.inf)
     assert list("abc") == sorted(shared.done)
     assert max(int((tmp_path / name).read_text()) for name in "abc") <= 1
-    assert ({}, 2, 2) == (at_work.failed, at_work.at_once, at_work.most)
+    assert ({}, 2, {2}) == (at_work.failed, at_work.at_once, set(map(at_work.most, "abc")))
+
+
+def test_the_most_at_once_is_each_runs_own(shared):
+    """Kept over slices: two were stopped side by side; then they and another were alone."""
+    shared("time.sleep(60)").train("ab", until_s=time.monotonic() + 1)
+    alone = shared("", at_once=1)
+    alone.train("abc", until_s=math.inf)
+    assert ([2, 2, 1], list("abc")) == (list(map(alone.most, "abc")), shared.done)
 
 
 @fault("a GPU's memory is short for several runs")

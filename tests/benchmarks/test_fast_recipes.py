@@ -63,8 +63,9 @@ def test_a_part_is_trained_and_its_records_kept(tmp_path: Path, capsys: pytest.C
     assert ["fast-he2015"] * 2 == [record.recipe["name"] for record in kept]
 
     capsys.readouterr()
-    assert 0 == fast_recipes.main(arguments)
+    assert 0 == fast_recipes.main([*arguments, "--jobs", "2"])
     assert "2 runs, 2 of them finished" in capsys.readouterr().err
+    assert kept == records.read(tmp_path / "records")  # each had been alone
 
 
 def test_a_part_without_its_data_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -75,6 +75,7 @@ def test_threads_share_a_group_and_keep_their_seconds(kept):
         ),
         (replace(HE2015, warm_up=None, schedule=Cosine()), 5000, None),
         (replace(HE2015, optim=Muon()), 5000, "he2015, optim muon, not sgd"),
+        (replace(HE2015, augment=Augment(flip=False)), 5000, "he2015, augment.flip no, not yes"),
         (ODD, 5000, "he2015, 5 settings changed"),
         (replace(HE2015, name="fast-of-mine"), 5000, "fast-of-mine"),
     ],

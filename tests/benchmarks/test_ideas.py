@@ -42,9 +42,9 @@ def test_ablation_names_what_was_changed(kept):
     changed = [row[0] for row in sheet.rows]
     assert [
         "nothing (fast-of-mine, all images)",
-        "val_size 5000, not 0",
+        "val_size 5,000, not 0",
         "ema 0, not 0.99",
-        "augment.flip on, not alternating",
+        "augment.flip yes, not alternating",
     ] == changed
     assert (f"8.90{PM}0.14", "", f"7.90{PM}0.14", "", "2") == sheet.rows[0][1:]
     assert "`cifar/resnet-20` on cifar10, epochs: 16" in sheet.note

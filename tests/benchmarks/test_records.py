@@ -32,6 +32,14 @@ def test_all_seeds_below_a_directory_are_kept(run_directory, tmp_path, capsys):
     assert [0, 1] == [record.seed for record in records.read(out)]
 
 
+def test_how_many_shared_the_device_is_remembered(run_directory, tmp_path):
+    """Added again without a word of it, a record says what it said; at first, that it was alone."""
+    place, folder = str(run_directory()), tmp_path / "records"
+    for more, expected in (((), 1), (("--at-once", "6"), 6), ((), 6)):
+        assert 0 == records.main(["add", place, "--to", str(folder), *more])
+        assert [expected] == [record.at_once for record in records.read(folder)]
+
+
 @fault("keeping the record of an unfinished run")
 def test_an_unfinished_run_is_refused(run_directory, tmp_path, capsys, record_property):
     """In one line and with status 2, and nothing is written."""

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from residua.reports.reporting import Report, report
+from residua.reports.sources import Finished
+from residua.runs.config import DataChoice, Run
+from residua.runs.records import RunDirectory
 from residua.studies import budgets, runner
+from residua.training import presets
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +35,25 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_dir(store: Path) -> Path:
     """One of them."""
     return next(store.glob("cifar-resnet-8--*--s0--*"))
+
+
+@pytest.fixture
+def told() -> Callable[..., Finished]:
+    """A function that gives a run that nobody made, of one epoch."""
+
+    def of(net: str, *, seed: int = 0, image_size: int = 32, **record: Any) -> Finished:
+        data = DataChoice(name="cifar10", val_size=0, image_size=image_size)
+        run = Run(net=net, data=data, recipe=presets.get("he2015"), seed=seed)
+        usual = {"net": net, "seed": seed, "key": run.key, "params": 269_722, "epochs": 1}
+        usual |= {"steps": 1, "test_error": 8.0, "test_error_tta": 8.0, "val_error": None}
+        usual |= {"train_loss": 1.0, "train_seconds": 1.0, "images_per_second": 1.0}
+        usual |= {"device": "a CPU", "devices": 1, "bn_group": None, "versions": {}}
+        epoch = {"epoch": 1, "lr": 0.1, "train_error": 8.0, "val_error": None}
+        epoch |= {"train_loss": 1.0, "val_loss": None, "images_per_second": 1.0}
+        place = RunDirectory(Path(run.slug))
+        return Finished(directory=place, run=run, record=usual | record, metrics=[epoch], env={})
+
+    return of
 
 
 @pytest.fixture

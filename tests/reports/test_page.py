@@ -3,7 +3,7 @@
 import pytest
 
 from residua.reports.drawings import inline
-from residua.reports.page import Cell, Grid, shown
+from residua.reports.page import Cell, Grid, duration, plain, shown
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,29 @@ from residua.reports.page import Cell, Grid, shown
 def test_cells_are_written_as_people_write(cell: Cell, text: str):
     """Thousands apart, two decimals, three digits below one."""
     assert text == shown(cell)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ((True, False, None), "yes, no, none"),
+        (1727962, "1,727,962"),
+        (64000.0, "64,000"),
+        (0.0001, "0.0001"),
+        ("mean_std", "mean_std"),
+    ],
+)
+def test_settings_are_written_as_people_write(value: object, text: str):
+    """Words for what is on, off or not there; no digit of a whole number is lost."""
+    assert text == plain(value)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.44, "0.4 s"), (754.6, "12 min 35 s"), (7_290, "2 h 1 min")]
+)
+def test_times_have_the_two_units_that_matter(seconds: float, text: str):
+    """Hours need no seconds."""
+    assert text == duration(seconds)
 
 
 def test_columns_of_numbers_are_found():

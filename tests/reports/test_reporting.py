@@ -143,7 +143,7 @@ def test_every_number_of_a_comparison_is_the_records(
 def test_a_study_without_claims_says_what_is_missing(tmp_path: Path):
     """Half done is said of figures alone, too."""
     page = of_study(replace(STUDY, claims=()), out=tmp_path).page
-    assert "no claim is put to these nets. Half done: 1 runs are missing." in page.lead
+    assert "no claim is put to these nets. Half done: 1 run is missing." in page.lead
 
 
 def test_a_study_half_done_says_what_is_missing(
@@ -206,6 +206,15 @@ def test_markdown_says_the_same_and_finds_its_figures(make: Make, run_dir: Path)
     assert len(named) >= 6
     assert all((made.html.parent / name).is_file() for name in named)
     assert f"{made.findings['record']['test_error']:.2f} %" in markdown
+
+
+def test_a_figure_that_is_no_longer_drawn_goes(tmp_path: Path):
+    """With the report that showed it; a file of somebody else's stays."""
+    old = replace(STUDY.figures[0], name="old")
+    of_study(replace(STUDY, figures=(*STUDY.figures, old)), out=tmp_path)
+    (tmp_path / "figures" / "mine.svg").touch()
+    of_study(STUDY, out=tmp_path)
+    assert {"errors.svg", "mine.svg"} == {file.name for file in (tmp_path / "figures").iterdir()}
 
 
 def test_names_of_others_are_text(tmp_path: Path):

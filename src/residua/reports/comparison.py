@@ -20,6 +20,7 @@ from residua.studies import commands
 from residua.studies.stats import LEVEL, MIN_SEEDS, Paired, Summary, paired, summarise
 
 Groups = dict[str, list[Finished]]  # a name, and the runs that differ in nothing but the seed
+MOST_CURVES = len(charts.COLOURS)
 MOST_PAIRED = 28  # tests that can still be read: of eight nets
 
 
@@ -140,11 +141,13 @@ def between(found: Summary) -> str:
 
 
 def _printed(runs: Sequence[Finished]) -> tuple[str, float | None]:
-    """The errors that papers print about a net, and the first of them as a number."""
+    """The errors that papers print about a net, and the first of them, or its mean, as a number."""
     run = runs[0].run
-    found = [fact.error for fact in papers.errors(run.net, run.data.name) if fact.error != "fail"]
-    shown = ", ".join(dict.fromkeys(error for error in found if error))
-    return shown or "–", float(found[0]) if found and found[0] else None
+    found = [fact for fact in papers.errors(run.net, run.data.name) if fact.error != "fail"]
+    if not found:
+        return "–", None
+    shown = ", ".join(dict.fromkeys(fact.printed_error for fact in found))
+    return shown, float(found[0].error_mean or found[0].error or "nan")
 
 
 def _errors(groups: Groups, summaries: dict[str, Summary]) -> Section:
@@ -184,7 +187,7 @@ def _means(label: str, runs: Sequence[Finished], found: Summary) -> tuple[Cell, 
 
 
 def _paired(groups: Groups) -> Section:
-    found = tests(groups)[:MOST_PAIRED]
+    found = tests(groups)
     rows = tuple(
         (
             f"{one} minus {other}",
@@ -195,13 +198,15 @@ def _paired(groups: Groups) -> Section:
             test.p,
             _said(test),
         )
-        for one, other, test in found
+        for one, other, test in found[:MOST_PAIRED]
     )
     columns = ("difference", "seeds of both", "points", "95 % interval", "t", "p", "so")
     note = (
         f"Student's paired t-test, seed by seed; it takes {MIN_SEEDS} seeds. With several tests "
         f"side by side, one in twenty is below p = 0.05 by chance alone."
     )
+    if len(found) > MOST_PAIRED:
+        note += f" {len(found) - MOST_PAIRED} more pairs are left out: name fewer runs to see them."
     blocks = (Grid(columns=columns, rows=rows, note=note),) if rows else ()
     return Section(title="Differences, seed by seed", blocks=blocks)
 
@@ -217,8 +222,8 @@ def _said(test: Paired) -> str:
 
 
 def _curves(groups: Groups) -> Section:
-    """Mean errors over the epochs, of set-ups whose seeds have equally many."""
-    blocks: list[Chart] = []
+    """Mean errors over the epochs, of no more set-ups than there are colours."""
+    blocks: list[Chart | Text] = []
     for name, label in (
         ("train_error", "Training error, augmented"),
         ("val_error", "Validation error"),
@@ -229,7 +234,10 @@ def _curves(groups: Groups) -> Section:
             if columns and all(epoch[name] is not None for epochs in columns for epoch in epochs):
                 means = [fmean(epoch[name] for epoch in epochs) for epochs in columns]
                 curves.append(Line(group, range(1, len(means) + 1), means))
-        if curves and len(curves) <= len(charts.COLOURS):
+        if len(curves) > MOST_CURVES:
+            few = f"{MOST_CURVES} curves can be told apart: name fewer runs to see them"
+            blocks.append(Text(text=f"{label}: {len(curves)} curves are left out. {few}."))
+        elif curves:
             svg = charts.lines(curves, x="epoch", y="error, %")
             blocks.append(Chart(name=name, title=f"{label}, mean over seeds", svg=svg))
     return Section(title="Learning", blocks=tuple(blocks))

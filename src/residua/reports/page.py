@@ -118,3 +118,23 @@ def shown(cell: Cell) -> str:
         text = f"{cell:,.2f}" if abs(cell) >= 1 or cell == 0 else f"{cell:.3g}"
         return text.replace("-", "−")
     return f"{cell:,}" if isinstance(cell, int) else cell
+
+
+def plain(value: object) -> str:
+    """A setting as a person writes it."""
+    if isinstance(value, tuple | list):
+        return ", ".join(map(plain, value))
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,g}" if isinstance(value, float) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """A time in the two units that matter."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

@@ -6,10 +6,23 @@ import dataclasses
 from typing import Any
 
 from residua.arch import count, names, papers
+from residua.arch.spec import Spec
 from residua.reports import charts
 from residua.reports.assessment import Assessment, Calibration
 from residua.reports.charts import MOST_NAMED, Line
-from residua.reports.page import Cell, Chart, Code, Grid, Page, Picture, Pictures, Section, Text
+from residua.reports.page import (
+    Cell,
+    Chart,
+    Code,
+    Grid,
+    Page,
+    Picture,
+    Pictures,
+    Section,
+    Text,
+    duration,
+    plain,
+)
 from residua.reports.sources import Finished
 from residua.runs.config import Run, by_path, to_json
 from residua.studies import commands
@@ -74,15 +87,6 @@ def _tiles(record: dict[str, Any], assessment: Assessment | None) -> tuple[tuple
     if assessment is not None:
         tiles.append(("calibration error", f"{assessment.trained.ece:.2f} %"))
     return tuple(tiles)
-
-
-def duration(seconds: float) -> str:
-    """A time in the two units that matter."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
 
 
 def _learning(found: Finished) -> Section:
@@ -230,14 +234,14 @@ def _calibration(assessment: Assessment) -> Section:
 
 def _set_up(found: Finished) -> Section:
     run, record = found.run, found.record
-    spec = names.spec(run.net)
+    spec = _spec(found)
     data = by_path(to_json(run)["data"])
     rows: list[tuple[Cell, ...]] = [
         ("net", run.net),
         ("depth", names.entry(run.net).depth),
         ("parameters", record["params"]),
-        ("multiply-adds per image", count.macs(spec)),
-        *((f"data.{name}", _plain(value)) for name, value in data.items()),
+        ("multiply-adds per image", count.macs(spec, image_size=run.data.image_size)),
+        *((f"data.{name}", plain(value)) for name, value in data.items()),
         ("seed", record["seed"]),
         ("epochs", record["epochs"]),
         ("steps", record["steps"]),
@@ -245,11 +249,11 @@ def _set_up(found: Finished) -> Section:
     named = presets.RECIPES.get(run.recipe.name)
     usual = presets.leaves(named) if named else {}
     recipe = tuple(
-        (path, _plain(value), _plain(usual.get(path)) if usual.get(path) != value else "")
+        (path, plain(value), plain(usual[path]) if usual.get(path, value) != value else "")
         for path, value in presets.leaves(run.recipe).items()
-        if path != "name" and not path.endswith("kind")
+        if path != "name"
     )
-    known = Grid(title="Run", rows=tuple((name, _plain(value)) for name, value in rows))
+    known = Grid(title="Run", rows=tuple((name, plain(value)) for name, value in rows))
     changed = "in the recipe itself" if named else "no recipe of ours has this name"
     return Section(
         title="Set-up",
@@ -262,19 +266,20 @@ def _set_up(found: Finished) -> Section:
     )
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, tuple | list):
-        return ", ".join(map(_plain, value))
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "–"}[value]
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _spec(found: Finished) -> Spec:
+    """The net with the classes of its run, which are as many as its parameters tell."""
+    spec = names.spec(found.run.net)
+    more = (found.record["params"] - count.params(spec)) // (count.out_features(spec) + 1)
+    return dataclasses.replace(spec, num_classes=spec.num_classes + more)
 
 
 def _papers(found: Finished) -> Section:
     """What is printed about this net on these images, to stand beside one run."""
     record = found.record
     facts = papers.errors(record["net"], found.run.data.name)
-    rows = tuple((fact.where, fact.error, record["test_error"], fact.recipe_note) for fact in facts)
+    rows = tuple(
+        (fact.where, fact.printed_error, record["test_error"], fact.recipe_note) for fact in facts
+    )
     note = "One run decides nothing: residua reproduce trains several seeds by a row's own recipe."
     columns = ("printed in", "error there, %", "here, %", "trained there")
     blocks = (Grid(columns=columns, rows=rows, note=note),) if rows else ()
@@ -293,5 +298,5 @@ def _rerun(found: Finished) -> tuple[Section, Section]:
         "commit": found.env.get("commit"),
         "record": found.record["key"],
     }
-    rows = tuple((name, _plain(value)) for name, value in env.items() if value is not None)
+    rows = tuple((name, plain(value)) for name, value in env.items() if value is not None)
     return command, Section(title="Environment", blocks=(Grid(rows=rows),))

@@ -7,11 +7,13 @@ from collections import Counter
 
 from residua.reports.charts import intervals
 from residua.reports.comparison import between, spread
-from residua.reports.page import Cell, Chart, Code, Grid, Page, Section, Text
-from residua.reports.runs import duration
+from residua.reports.page import Cell, Chart, Code, Grid, Page, Section, Text, duration
 from residua.runs.config import by_path
 from residua.studies.findings import Claim, Figure, Findings
 from residua.studies.stats import Summary, summarise
+
+# An error as a claim's paper prints it: alone, with its deviation, or before the mean of its runs.
+ERROR = re.compile(r"(?:\S+ \(mean )?(\d+(?:\.\d+)?)(?: ±|$)")
 
 
 def page(found: Findings, drawings: dict[str, str]) -> Page:
@@ -44,7 +46,8 @@ def _lead(found: Findings) -> str:
     counts = Counter(claim.verdict for claim in found.claims)
     verdicts = ", ".join(f"{counts[name]} {name}" for name in ("confirmed", "refuted", "undecided"))
     of = "claim" if len(found.claims) == 1 else "claims"
-    missing = f" Half done: {len(found.missing)} runs are missing." if found.missing else ""
+    runs = "run is" if len(found.missing) == 1 else "runs are"
+    missing = f" Half done: {len(found.missing)} {runs} missing." if found.missing else ""
     if not found.claims:
         alone = "Figures and numbers alone: no claim is put to these nets."
         return f"After {found.source}. {alone}{missing}"
@@ -79,9 +82,8 @@ def _intervals(found: Findings) -> list[tuple[str, list[float], Summary, float |
         for label, summary in claim.ours.items():
             values = errors.get(label, [])
             if values and summarise(values) == summary:
-                number = re.match(r"\d+(\.\d+)?( ±|$)", claim.paper.value if claim.paper else "")
-                printed = float(number[0].rstrip(" ±")) if number else None
-                rows[label] = (label, values, summary, printed)
+                number = ERROR.match(claim.paper.value) if claim.paper else None
+                rows[label] = (label, values, summary, float(number[1]) if number else None)
     return list(rows.values())
 
 

@@ -17,6 +17,8 @@ TEMPLATES = Path(__file__).with_name("templates")
 def write(page: Page, folder: Path) -> Path:
     """Put ``report.html``, ``report.md`` and the figures of the latter into a folder.
 
+    Figures that the folder's last report had and this one has not are removed.
+
     Returns:
         The HTML file.
 
@@ -25,18 +27,28 @@ def write(page: Page, folder: Path) -> Path:
     """
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
+    drawn = _files(page)
+    for name, content in drawn.items():
+        write_atomically(figures / name, content)
+    html, markdown = folder / "report.html", folder / "report.md"
+    write_atomically(html, as_html(page).encode())
+    before = markdown.read_text(encoding="utf-8", errors="replace") if markdown.exists() else ""
+    for name in set(re.findall(r"\]\(figures/([^/()]+\.(?:png|svg))\)", before)) - drawn.keys():
+        (figures / name).unlink(missing_ok=True)
+    write_atomically(markdown, as_markdown(page).encode())  # last: it tells which figures are ours
+    return html
+
+
+def _files(page: Page) -> dict[str, bytes]:
+    """The figures of a page as files, by name."""
     colours = (TEMPLATES / "colours.css").read_text(encoding="utf-8")
+    files: dict[str, bytes] = {}
     for block in (block for section in page.sections for block in section.blocks):
         if isinstance(block, Chart):
-            drawing = _alone(block.svg, colours)
-            write_atomically(figures / f"{block.name}.svg", drawing.encode())
+            files[f"{block.name}.svg"] = _alone(block.svg, colours).encode()
         elif isinstance(block, Pictures):
-            for picture in block.pictures:
-                write_atomically(figures / f"{picture.name}.png", picture.png)
-    write_atomically(folder / "report.md", as_markdown(page).encode())
-    html = folder / "report.html"
-    write_atomically(html, as_html(page).encode())
-    return html
+            files |= {f"{picture.name}.png": picture.png for picture in block.pictures}
+    return files
 
 
 def as_html(page: Page) -> str:

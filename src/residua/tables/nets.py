@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from residua.arch import count, names, papers
@@ -58,7 +59,7 @@ def print_listing(rows: list[dict[str, Any]]) -> None:
                 f"{row['params']:,}",
                 *((f"{row['macs'] / 1e6:,.1f} M",) if wide else ()),
                 *(_errors(row, column).replace(", ", "\n") for column in shown),
-                *((sources,) if wide else ()),
+                *((escape(sources),) if wide else ()),
             )
         console.print(table, end="\n\n", highlight=False)
     console.print(

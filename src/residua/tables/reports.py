@@ -20,7 +20,7 @@ def print_report(made: Report) -> None:
     console.print(escape(made.page.lead), highlight=False)
     table = pairs()
     for name, value in made.page.tiles:
-        table.add_row(name, escape(value))
+        table.add_row(escape(name), escape(value))
     table.add_row("page", escape(str(made.html)))
     table.add_row("Markdown", escape(str(made.html.with_suffix(".md"))))
     console.print(table, highlight=False)
@@ -29,10 +29,9 @@ def print_report(made: Report) -> None:
 def print_estimate(plan: dict[str, Any]) -> None:
     """The runs that a row takes, and about how long they need here."""
     console = Console(highlight=False)
-    std = f" ± {plan['printed_std']}" if plan["printed_std"] else ""
     table = pairs()
     table.add_row("row", escape(f"{plan['where']}: {plan['net']} on {plan['dataset']}"))
-    table.add_row("printed error", f"{plan['printed']}{std} %")
+    table.add_row("printed error", escape(f"{plan['printed']} %"))
     table.add_row("trained there", escape(plan["trained_there"]))
     for line in plan["differences"]:
         table.add_row("changed", escape(line))

@@ -24,7 +24,7 @@ def print_studies(rows: list[dict[str, Any]], *, budget: str) -> None:
     table.add_column("minutes on 2 cores", justify="right")
     for row in rows:
         costs = ("–" if row[key] is None else f"{row[key]:,.0f}" for key in ("runs", "minutes"))
-        table.add_row(row["name"], row["question"], *costs)
+        table.add_row(*map(escape, (row["name"], row["question"], *costs)))
     Console().print(table)
 
 
@@ -43,4 +43,4 @@ def print_findings(found: Findings, folder: Path) -> None:
         console.print(table)
     drawn = ", ".join(figure.name for figure in found.figures)
     as_files = f"; as SVG and PNG: {drawn}" if drawn else ""
-    console.print(f"{folder}: report.html, findings.json{as_files}", soft_wrap=True)
+    console.print(escape(f"{folder}: report.html, findings.json{as_files}"), soft_wrap=True)
