@@ -10,7 +10,7 @@ from residua.studies import findings
 from residua.studies.named import EXPERIMENTS
 
 STUDIES = Path(__file__).with_name("studies")
-NOT_YET = "Run on toys alone so far."
+NOT_YET = "Not run yet, but for a smoke test on synthetic images."
 
 
 def studies() -> str:

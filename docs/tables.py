@@ -17,7 +17,8 @@ from residua.arch.plan import plan
 from residua.arch.spec import DenseSpec, Op, Spec
 from residua.arch.variations import VARIATIONS
 from residua.interop.differences import DIFFERENCES
-from residua.tables.recipes import plain
+from residua.reports.page import plain
+from residua.tables.recipes import COLUMNS, cells
 from residua.training import presets
 
 PEERS = Path(__file__).parents[1] / "tests" / "peers"
@@ -46,13 +47,14 @@ def printed(source: str) -> str:
             fact.params or "–",
             f"{_params(fact):,}",
             _verdict(fact),
-            fact.where.removeprefix(source).strip(),
+            fact.where.removeprefix(source).lstrip(", "),
+            fact.recipe_note,
         )
         for fact in papers.tables().facts
         if fact.printed and rows.source(fact) == source
     ]
-    heads = ("net", "data", "error, %", "printed", "ours", "same", "where")
-    return table(heads, (WORDS, WORDS, NUMBER, NUMBER, NUMBER, WORDS, WORDS), lines)
+    heads = ("net", "data", "error, %", "printed", "ours", "same", "where", "trained")
+    return table(heads, (WORDS, WORDS, *(NUMBER,) * 3, *(WORDS,) * 3), lines)
 
 
 def deviations(source: str) -> str:
@@ -67,7 +69,11 @@ def deviations(source: str) -> str:
         for row in papers.tables().deviations
         if _of(row, source)
     ]
-    return table(("of", "nets", "data", "why"), (WORDS,) * 4, lines) if lines else "There is none."
+    return (
+        table(("of", "nets", "data", "why"), (WORDS,) * 4, lines)
+        if lines
+        else "Nowhere: every printed count is ours, rounded."
+    )
 
 
 def recipe(name: str) -> str:
@@ -81,19 +87,9 @@ def recipe(name: str) -> str:
 
 def recipes() -> str:
     """The named recipes, a line each."""
-    lines = [
-        (
-            f"`{name}`",
-            f"{one.budget.length:,g} {one.budget.unit}",
-            str(one.batch_size),
-            f"{one.optim.lr:g}",
-            f"{one.optim.weight_decay:g}",
-            one.normalise.replace("_", " "),
-        )
-        for name, one in presets.RECIPES.items()
-    ]
-    heads = ("recipe", "budget", "batch", "lr", "weight decay", "images")
-    return table(heads, (WORDS, NUMBER, NUMBER, NUMBER, NUMBER, WORDS), lines)
+    lines = [(f"`{name}`", *rest) for name, *rest in map(cells, presets.RECIPES.values())]
+    kinds = [NUMBER if side == "right" else WORDS for side in COLUMNS.values()]
+    return table(tuple(COLUMNS), kinds, lines)
 
 
 def grammar() -> str:
@@ -204,9 +200,7 @@ def _carried(spec: Spec) -> str:
 def _error(fact: Fact) -> str:
     if fact.error is None:
         return "–"
-    deviation = f" ± {fact.error_std}" if fact.error_std else ""
-    said = f"{fact.error}{deviation}"
-    return f"({said})" if fact.confidence == "quoted" else said
+    return f"({fact.printed_error})" if fact.confidence == "quoted" else fact.printed_error
 
 
 def _params(fact: Fact) -> int:

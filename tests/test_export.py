@@ -228,7 +228,9 @@ def test_what_does_not_go_together_is_wrong_use(tmp_path: Path):
         export.export(net, tmp_path / "a.safetensors", kind="safetensors", folded=True)
     with pytest.raises(UsageError, match="no trained weights"):
         export.export(create("cifar/resnet-8"), tmp_path / "net.pt2", kind="pt2")
-    grey = create("cifar/resnet-8", in_channels=1)
+    with pytest.raises(UsageError, match=r"training mode: call net\.eval\(\) first"):
+        export.export(trained().train(), tmp_path / "net.pt2", kind="pt2")
+    grey = create("cifar/resnet-8", in_channels=1).eval()
     grey.meta = net.meta
     images = sets.load("synthetic").test
     with pytest.raises(UsageError, match="takes 1 channels, data sets have 3"):

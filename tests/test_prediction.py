@@ -134,6 +134,8 @@ def test_a_net_that_says_nothing_is_wrong_use(images: Images):
     image = images.pixels[0]
     with pytest.raises(UsageError, match=r"no trained weights: residua\.load"):
         residua.predict(create("cifar/resnet-8"), image)
+    with pytest.raises(UsageError, match="at least 1, not 0"):
+        residua.predict(net, image, top=0)
     net.meta = dataclasses.replace(net.meta, classes=())
     with pytest.raises(UsageError, match="name 0 classes and tell 10 apart"):
         residua.predict(net, image)

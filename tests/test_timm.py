@@ -82,6 +82,7 @@ def test_names_that_no_paper_has_can_be_registered(timm: ModuleType, door: Modul
             r"no pretrained weights of residua_cifar_resnet_20: checkpoint_path",
         ),
         ({"drop_path_rate": 0.1}, "take num_classes, in_chans, .* not drop_path_rate"),
+        ({"global_pool": ""}, "not global_pool: all else"),
         ({"global_pool": "max", "foo": [1]}, "not foo, global_pool: all else is in a net's name"),
     ],
 )

@@ -12,6 +12,7 @@ import residua
 from residua import weights
 from residua.errors import RunError, UsageError
 from residua.nets.build import Meta, Net, create
+from residua.nets.fold import fold
 
 NAMES = ["cifar/resnet-8", "cifar/sd-resnet-8", "cifar/pyramidnet-8-a6", "cifar/densenet-bc-10-4"]
 
@@ -63,6 +64,14 @@ def test_loaded_nets_compute_what_saved_ones_did(tmp_path: Path, name: str):
     assert net.spec == loaded.spec
     assert not any(module.training for module in loaded.modules())
     assert {"weights.json", "weights.safetensors"} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_folded_copy_is_not_saved(tmp_path: Path):
+    """Its layers are other ones, which nobody could load."""
+    name = "cifar/resnet-8"
+    with pytest.raises(UsageError, match="save the net, not its folded copy"):
+        weights.save_weights(tmp_path / "model.safetensors", fold(trained(name)), meta(name))
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_saving_leaves_the_net_as_it_is(tmp_path: Path):

@@ -65,7 +65,7 @@ def _introduction(net: Net, meta: Meta) -> str:
     arxiv = f" ([arXiv:{paper.arxiv}](https://arxiv.org/abs/{paper.arxiv}))" if paper.arxiv else ""
     size, channels = meta.image_size, net.spec.in_channels
     return (
-        f"The net `{meta.net}` of {paper.authors} {paper.year}, *{paper.title}*{arxiv}, with "
+        f"The net `{meta.net}`, after {paper.authors} {paper.year}, *{paper.title}*{arxiv}, with "
         f"{count.params(net.spec):,} parameters. It tells {len(meta.classes)} classes apart, in "
         f"images of {size}×{size} pixels and {channels} channel{'s' * (channels > 1)}; how they "
         f"are normalised stands in `model.json`."
@@ -80,7 +80,7 @@ def _errors(meta: Meta, record: dict[str, Any] | None) -> Iterator[str]:
             f"| the same, averaged with the mirrored images | {record['test_error_tta']:.2f} |",
         ]
     printed = papers.errors(meta.net, meta.data)
-    rows += [f"| printed: {fact.where} | {fact.error} |" for fact in printed]
+    rows += [f"| printed: {fact.where} | {fact.printed_error} |" for fact in printed]
     if len(rows) > 2:
         yield "\n".join(rows)
     else:

@@ -72,7 +72,7 @@ def export(
         images: The first thousand of them serve as check; by default some noise.
 
     Raises:
-        UsageError: These do not go together, or a package is missing.
+        UsageError: These do not go together, the net is in training mode, or a package is missing.
         RunError: The check failed or the file cannot be written; what was there stays.
     """
     if file.suffix != f".{kind}":
@@ -82,6 +82,8 @@ def export(
     meta = net.meta
     if meta is None:
         raise UsageError("the net has no trained weights: residua.load(PATH) returns one that has")
+    if net.training:
+        raise UsageError("the net is in training mode: call net.eval() first")
     batches = list(_batches(net, meta, images))
     try:
         with tempfile.TemporaryDirectory(

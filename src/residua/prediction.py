@@ -73,6 +73,8 @@ def predict(net: Net, images: Source | list[Source], *, top: int = TOP) -> list[
         UsageError: The net or an argument cannot be used so, or pillow is missing.
         RunError: A file is no image, or is animated, or has too many pixels.
     """
+    if top < 1:
+        raise UsageError(f"top is how many classes to tell: at least 1, not {top}")
     seen = look(net, images)
     found: list[Prediction] = []
     while batch := list(islice(seen, evaluate.BATCH_SIZE)):

@@ -67,7 +67,10 @@ def register(name: str) -> str:
 
 def _net(name: str, *, num_classes: int, in_chans: int, **others: object) -> Net:
     """What timm finishes; of its other options, those that change nothing pass."""
-    meaningful = sorted(key for key, value in others.items() if value not in (0, "", "avg"))
+    nothing = {"global_pool": ("avg",)}
+    meaningful = sorted(
+        key for key, value in others.items() if value not in nothing.get(key, (0, ""))
+    )
     if meaningful:
         raise UsageError(
             f"nets of residua take num_classes, in_chans, features_only and out_indices, not "

@@ -8,11 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import torch as safe
+from torch import Tensor
 
 from residua.arch.spec import Spec
 from residua.data.normalise import Normalisation
@@ -28,14 +30,25 @@ def save_weights(path: Path, net: Net, meta: Meta) -> None:
     With whitening there is ``.whitening.safetensors`` too; the JSON has its SHA-256.
 
     Raises:
+        UsageError: The net is a folded copy, or its layers are otherwise not those of its spec.
         OSError: The place cannot be written to.
     """
     tensors = {name: tensor.cpu().contiguous() for name, tensor in net.state_dict().items()}
+    with torch.device("meta"):
+        expected = build(net.spec).state_dict()
+    if _shapes(tensors) != _shapes(expected):
+        raise UsageError(
+            "the layers are not those of the net's spec: save the net, not its folded copy"
+        )
     whitening = save_whitening(path, meta)
     write_atomically(path, safe.save(tensors))
     # On one line: a mean per pixel is 3,072 numbers.
     text = json.dumps(description(net, meta, whitening=whitening))
     write_atomically(path.with_suffix(".json"), text.encode() + b"\n")
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
 
 
 def description(net: Net, meta: Meta, *, whitening: str | None) -> dict[str, Any]:

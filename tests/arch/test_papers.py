@@ -40,6 +40,26 @@ def test_facts_of_a_net_are_as_printed():
     assert fact.printed
 
 
+@pytest.mark.parametrize(
+    ("net", "place", "shown"),
+    [
+        ("cifar/resnet-20", "he2015 Table 6", "8.75"),
+        ("cifar/resnet-110", "he2015 Table 6", "6.43 (mean 6.61 ± 0.16)"),
+        ("cifar/pyramidnet-110-a270", "authors' repository", "3.73 ± 0.04"),
+    ],
+)
+def test_a_deviation_stands_beside_its_mean(net: str, place: str, shown: str):
+    """Some sources print the best or the median of runs, and the deviation of them all."""
+    (fact,) = (fact for fact in papers.errors(net, "cifar10") if fact.where.startswith(place))
+    assert shown == fact.printed_error
+
+
+def test_a_mean_is_told_where_the_error_is_another_statistic():
+    """In the note, for the listing has no room of its own for it."""
+    (row,) = (row for row in papers.listing("resnet") if row["name"] == "cifar/resnet-110")
+    assert row["facts"][0]["recipe_note"].endswith("best of five runs, mean 6.61")
+
+
 def test_a_net_that_nobody_reports_has_no_facts():
     """Any legal name may be asked."""
     assert () == papers.facts("cifar/resnet-14")

@@ -9,17 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject, SearchStrategy
 
+from residua import UsageError
 from residua.arch import families, names
 from residua.arch.plan import Unit, matching, plan
 from residua.arch.spec import (
     AVERAGE_PAD,
     BARE_PROJECTION,
     OPTION_A,
+    OPTION_B,
     OPTION_C,
     Additive,
     DenseSpec,
     Doubling,
     Shortcut,
+    Stem,
     Survival,
 )
 
@@ -97,8 +100,9 @@ def test_a_wide_net_of_k_1_is_a_preactivated_one(units: int):
 @given(units=st.integers(1, 12), rule=st.sampled_from(["linear", "uniform"]))
 def test_certain_survival_is_no_stochastic_depth(units: int, rule: str):
     """With p = 1 the plan is the one without survival."""
-    spec = families.stochastic(6 * units + 2, survival=Survival(final=1, rule=rule))  # type: ignore[arg-type]
-    assert plan(dataclasses.replace(spec, survival=None)) == plan(spec)
+    spec = families.stochastic(6 * units + 2)
+    certain = dataclasses.replace(spec, survival=Survival(final=1, rule=rule))  # type: ignore[arg-type]
+    assert plan(dataclasses.replace(spec, survival=None)) == plan(certain)
 
 
 def test_survival_falls_linearly():
@@ -188,6 +192,14 @@ def test_sharing_is_the_papers(name: str):
     code).
     """
     assert SHARING[name] == [row.shares_first for row in plan(names.spec(name))]
+
+
+def test_zero_padding_does_not_narrow():
+    """Appending channels cannot take some away; a projection can."""
+    spec = dataclasses.replace(families.resnet(8), stem=Stem(width=32))
+    with pytest.raises(UsageError, match="unit 0 narrows from 32 channels to 16"):
+        plan(spec)
+    assert 16 == plan(dataclasses.replace(spec, shortcut=OPTION_B))[0].c_out
 
 
 def test_equal_specs_share_a_plan_and_others_do_not():

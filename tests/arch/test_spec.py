@@ -162,6 +162,7 @@ def test_survival_rules(rule: typing.Literal["linear", "uniform"], expected: lis
     [
         ({"depths": ()}, "at least one unit a stage"),
         ({"depths": (2, 0, 2)}, "at least one unit a stage"),
+        ({"kernels": (2, 2)}, "kernels must be odd"),
         ({"stride_at": 2}, "stride_at 2 names none of 2 convolutions"),
         ({"kernels": ()}, "stride_at 0 names none of 0 convolutions"),
         ({"share": "first"}, "share needs joints that stand first"),

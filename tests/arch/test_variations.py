@@ -123,10 +123,17 @@ def test_a_gate_that_starts_open_has_no_negative_zero():
     assert "bias=0.0" in repr(shortcut)
 
 
+@pytest.mark.parametrize("option", "bc")
+def test_relu_only_takes_the_papers_shortcut(option: str):
+    """Where a basic unit's projection would read, the paper does not say."""
+    with pytest.raises(UsageError, match="basic units with option A"):
+        names.spec(f"cifar/resnet-20-{option}+relu-only")
+
+
 def test_variations_add_up():
     """Two that change different parts both hold."""
     spec = names.spec("cifar/wrn-40-2+b131+dropout-0.3")
-    assert families.wide(40, 2, kernels=(1, 3, 1), dropout=0.3) == spec
+    assert dataclasses.replace(families.wide(40, 2, dropout=0.3), kernels=(1, 3, 1)) == spec
 
 
 def test_bottleneck_compression_and_stem_make_bc():

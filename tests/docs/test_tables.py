@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import families
+from docs import families, tables
 
 from .conftest import DOCS, REPO
 
@@ -25,6 +25,15 @@ def test_a_stale_number_fails_the_check(tmp_path: Path, number: str, stale: str)
     assert number in text
     page.write_text(text.replace(number, stale, 1), encoding="utf-8")
     assert 5 == cogapp.Cog().main(arguments)
+
+
+def test_a_figure_says_how_it_came():
+    """A printed error of what runs it is, and a learning rate of which optimiser."""
+    (line,) = [
+        line for line in tables.printed("he2015").splitlines() if "| `cifar/resnet-110` |" in line
+    ]
+    assert line.endswith("; best of five runs |")
+    assert "| muon | 0.08 |" in tables.recipes()
 
 
 def test_make_check_looks_at_every_table():

@@ -95,7 +95,7 @@ def test_a_fact_is_about_a_listed_net_and_says_where():
         assert fact.where
         assert fact.recipe_note
         assert fact.confidence in {"paper", "authors' code", "quoted", "computed"}
-        for figure in (fact.error, fact.error_std, fact.error_top5):
+        for figure in (fact.error, fact.error_mean, fact.error_std, fact.error_top5):
             assert figure is None or figure == "fail" or 0 < float(figure) < 100
 
 

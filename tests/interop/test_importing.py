@@ -213,8 +213,8 @@ def test_the_data_can_be_told(file: Path):
     meta = imported(file, tensors, "cifar/resnet-8-b", data="svhn").net.meta
     assert meta is not None
     assert ("svhn", tuple("0123456789")) == (meta.data, meta.classes)
-    with pytest.raises(UsageError, match="cifar100 has 100 classes, the net in the file 10"):
-        imported(file, tensors, "cifar/resnet-8-b", data="cifar100")
+    refused(file, tensors, "cifar/resnet-8-b", "cifar100 has 100 classes", data="cifar100")
+    refused(file, tensors, "cifar/resnet-8-b", "did you mean cifar10?", data="cifar-10")
 
 
 def refused(file: Path, tensors: Tensors, net: str, *told: str, **source):
@@ -301,6 +301,14 @@ def test_normalisation_that_nobody_told_is_asked_for(file: Path):
     tensors = create("cifar/resnet-8").state_dict()
     refused(file, tensors, "cifar/resnet-8", "give --mean and --std")
     refused(file, tensors, "cifar/resnet-8", "give --mean and --std", mean=(0.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize("std", [(0.2, 0.2, 0.0), (0.2, 0.2, -0.2), (0.2, 0.2, float("nan"))])
+def test_a_deviation_that_nothing_is_divided_by_is_refused(file: Path, std):
+    """Every prediction would be."""
+    tensors = create("cifar/resnet-8").state_dict()
+    mean = (0.5, 0.5, 0.5)
+    refused(file, tensors, "cifar/resnet-8", "--std numbers above 0", mean=mean, std=std)
 
 
 def published(net: str) -> Imported:

@@ -94,8 +94,8 @@ def preact(depth: int, *, bottleneck: bool = False) -> ResidualSpec:
     )
 
 
-def stochastic(depth: int, *, survival: Survival | None = None) -> ResidualSpec:
-    """ResNet with stochastic depth: ``depth = 6n + 2``, by default the linear rule to 0.5.
+def stochastic(depth: int) -> ResidualSpec:
+    """ResNet with stochastic depth: ``depth = 6n + 2``, the linear rule to 0.5.
 
     Raises:
         UsageError: The depth breaks the rule.
@@ -105,20 +105,17 @@ def stochastic(depth: int, *, survival: Survival | None = None) -> ResidualSpec:
     return ResidualSpec(
         depths=_depths(depth, family="sd-resnet", per=6, plus=2),
         shortcut=AVERAGE_PAD,
-        survival=survival or Survival(),
+        survival=Survival(),
         init="fan_out",
     )
 
 
-def wide(
-    depth: int, widen: int, *, kernels: tuple[int, ...] = (3, 3), dropout: float = 0.0
-) -> ResidualSpec:
+def wide(depth: int, widen: int, *, dropout: float = 0.0) -> ResidualSpec:
     """Wide ResNet: ``depth = 6n + 4`` (three projections are counted, the classifier is not).
 
     Args:
         depth: The paper's n.
         widen: The paper's k: stages are 16k, 32k and 64k wide.
-        kernels: The unit's convolutions, the paper's B(…).
         dropout: Rate between the convolutions.
 
     Raises:
@@ -130,7 +127,6 @@ def wide(
     return ResidualSpec(
         depths=_depths(depth, family="wrn", per=6, plus=4),
         widths=Doubling(base=16 * widen),
-        kernels=kernels,
         joints=WIDE_DROPOUT if dropout else PREACTIVATION,
         shortcut=BARE_PROJECTION,
         share="change",
@@ -197,7 +193,7 @@ def pyramid(
 
 
 def pyramid_of_the_post() -> ResidualSpec:
-    """The net that a widely read post's PyramidNet code builds under the name of 110 layers.
+    """The net that a post's PyramidNet code builds under the name of 110 layers.
 
     Its loop makes 17 units a stage instead of 18 while the step stays α/54: 104 layers, last
     width 61.

@@ -9,6 +9,7 @@ from typing import Literal
 
 from residua.arch.plan import Unit, matching, plan
 from residua.arch.spec import Absent, DenseSpec, Dropped, Gate, Op, ResidualSpec, Spec
+from residua.errors import UsageError
 
 LayerKind = Literal["conv", "norm", "relu", "dropout", "pad", "average_pool", "max_pool", "linear"]
 
@@ -223,7 +224,9 @@ def stretches(
     spec: Spec, *, image_size: int | None = None
 ) -> Iterator[tuple[tuple[Sized, ...], int]]:
     """The layers of :func:`walk`, those of equal consecutive units once, with their number."""
-    size = image_size or spec.image_size
+    size = spec.image_size if image_size is None else image_size
+    if size < 1:
+        raise UsageError(f"image_size must be at least 1 pixel, not {size}")
     part, size = _sized(stem(spec), size)
     yield part, 1
     for _, run in itertools.groupby(plan(spec), key=_shape):

@@ -145,7 +145,8 @@ def identifier(name: str) -> str:
     """A name as Python and other libraries can say it: ``cifar/wrn-28-10`` is ``cifar_wrn_28_10``.
 
     A slash and a hyphen become ``_``, a plus sign ``__`` and a decimal point ``p``:
-    ``imagenet/wrn-18-1.5+cifar-stem`` is ``imagenet_wrn_18_1p5__cifar_stem``.
+    ``imagenet/wrn-18-1.5`` is ``imagenet_wrn_18_1p5``, ``imagenet/resnet-18+cifar-stem`` is
+    ``imagenet_resnet_18__cifar_stem``.
     """
     return name.translate(str.maketrans({"/": "_", "-": "_", "+": "__", ".": "p"}))
 

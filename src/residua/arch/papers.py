@@ -47,7 +47,8 @@ class Fact:
         net: Our name of the net.
         dataset: cifar10, cifar100, svhn or imagenet.
         error: Test error in percent (top-1 on ImageNet), or "fail".
-        error_std: Standard deviation of the error over runs.
+        error_mean: Its mean over runs, where ``error`` is their best or their median instead.
+        error_std: Standard deviation over runs.
         error_top5: Top-5 error in percent.
         params: Number of parameters, such as "1.7M".
         macs: Multiply-adds, such as "1.8e9".
@@ -60,6 +61,7 @@ class Fact:
     net: str
     dataset: str
     error: str | None = None
+    error_mean: str | None = None
     error_std: str | None = None
     error_top5: str | None = None
     params: str | None = None
@@ -72,6 +74,15 @@ class Fact:
     def printed(self) -> bool:
         """Whether the source prints anything about this net."""
         return any((self.error, self.params, self.macs))
+
+    @property
+    def printed_error(self) -> str:
+        """The error with its deviation, and with the mean that it belongs to if that is another."""
+        if self.error is None or self.error_std is None:
+            return f"{self.error}"
+        if self.error_mean is None:
+            return f"{self.error} ± {self.error_std}"
+        return f"{self.error} (mean {self.error_mean} ± {self.error_std})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +236,7 @@ def _listed(fact: Fact) -> dict[str, str | float | None]:
         "error_std": _number(fact.error_std),
         "params_printed": fact.params,
         "where": fact.where,
-        "recipe_note": fact.recipe_note,
+        "recipe_note": fact.recipe_note + (f", mean {fact.error_mean}" if fact.error_mean else ""),
     }
 
 

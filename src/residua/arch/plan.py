@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from residua.arch.spec import Absent, DenseSpec, Identity, Project, ResidualSpec, Shortcut, Spec
+from residua.errors import UsageError
 
 ShortcutKind = Literal[
     "identity", "pad", "project", "none", "scale", "gate", "dropped", "concat", "transition"
@@ -43,8 +44,19 @@ class Unit:
 
 @functools.lru_cache(maxsize=8)
 def plan(spec: Spec) -> tuple[Unit, ...]:
-    """Expand a spec into its rows, first unit first."""
-    return _residual(spec) if isinstance(spec, ResidualSpec) else _dense(spec)
+    """Expand a spec into its rows, first unit first.
+
+    Raises:
+        UsageError: A unit narrows what only zero-padding could match.
+    """
+    rows = _residual(spec) if isinstance(spec, ResidualSpec) else _dense(spec)
+    for row in rows:
+        if row.shortcut == "pad" and row.c_out < row.c_in:
+            raise UsageError(
+                f"unit {row.index} narrows from {row.c_in} channels to {row.c_out}: zero-padding "
+                f"only widens"
+            )
+    return rows
 
 
 def _residual(spec: ResidualSpec) -> tuple[Unit, ...]:

@@ -146,7 +146,10 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped:
-    """Carry dropout(x), in the output of the shortcut, at a rate of 0.5.  Source: he2016 §3.1."""
+    """Carry dropout(x), in the output of the shortcut, at a rate of 0.5.  Source: he2016 §3.1.
+
+    As torch's: in training what is kept is doubled, so that its mean is that of x.
+    """
 
     rate: ClassVar[float] = 0.5
     kind: Literal["dropped"] = "dropped"
@@ -271,6 +274,8 @@ class ResidualSpec:
         """
         if not self.depths or min(self.depths) < 1:
             raise UsageError(f"depths must hold at least one unit a stage, not {self.depths}")
+        if not all(size % 2 for size in self.kernels):
+            raise UsageError(f"kernels must be odd, to keep the size of maps, not {self.kernels}")
         if not 0 <= self.stride_at < len(self.kernels):
             raise UsageError(
                 f"stride_at {self.stride_at} names none of {len(self.kernels)} convolutions"

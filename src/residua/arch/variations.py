@@ -111,8 +111,14 @@ def relu_only(spec: ResidualSpec, _: re.Match[str]) -> ResidualSpec:
     the stem's too; the ReLU "right after conv1 and before splitting" is then all of the first
     activation, and a ReLU after the last addition is the extra one: the head.  Projections read
     the activated input, as the appendix has it, and keep their BN.
+
+    Raises:
+        UsageError: Basic units for CIFAR that project: there is no such net in the paper.
     """
     stem = _original(spec).stem
+    projects = spec.shortcut.match == "project"
+    if projects and spec.kernels == (3, 3) and stem.kind == "cifar":
+        raise UsageError("+relu-only takes basic units with option A, as the paper's have it")
     if stem.kind == "imagenet":
         stem = replace(stem, preactivates=True)
     else:
@@ -120,7 +126,7 @@ def relu_only(spec: ResidualSpec, _: re.Match[str]) -> ResidualSpec:
     return replace(
         spec,
         joints=RELU_ONLY_PREACTIVATION,
-        share="change" if spec.shortcut.match == "project" else "first",
+        share="change" if projects else "first",
         stem=stem,
         head=("relu",),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import torch
 
 from residua.arch.plan import plan
 from residua.arch.spec import Spec
-from residua.data import cifar
+from residua.data import cifar, sets
+from residua.data.normalise import ILSVRC_MEAN, ILSVRC_STD
 from residua.errors import UsageError
 from residua.interop.channels import in_our_order
 from residua.interop.differences import why_not
@@ -21,7 +23,7 @@ from residua.nets.build import Meta, Net, build
 Triple = tuple[float, float, float]
 STATS: dict[Stats, tuple[Triple, Triple]] = {
     "cifar": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "imagenet": (ILSVRC_MEAN, ILSVRC_STD),
 }
 # What images of a size, in so many classes, are unless it is said.
 USUAL = {(32, 10): "cifar10", (32, 100): "cifar100", (224, 1000): "imagenet"}
@@ -123,6 +125,10 @@ def _meta(source: Source, layout: Layout, spec: Spec) -> Meta:
             "the file does not say how its images were normalised: give --mean and --std, three "
             "numbers each for pixels in 0…1"
         )
+    if not all(map(math.isfinite, (*mean, *std))) or min(std) <= 0:
+        raise UsageError("--mean takes numbers, and --std numbers above 0")
+    if source.data and source.data != "imagenet":
+        sets.check_name(source.data)
     data = source.data or USUAL.get((spec.image_size, spec.num_classes), "unknown")
     known = cifar.BY_NAME.get(data)
     classes = known.classes if known else tuple(map(str, range(spec.num_classes)))
