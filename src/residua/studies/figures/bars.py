@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from residua.studies.figures.style import BLACK, BLUE, ORANGE, canvas, finish, save
+from residua.studies.figures.style import BLACK, BLUE, ORANGE, canvas, caption, finish, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,8 +52,7 @@ def bars(title: str, data: dict[str, Any], path: Path) -> None:
     axes.margins(x=0.12)
     finish(axes, title=title, unit="", x=data["x"], whole=False)
     axes.grid(visible=False, axis="y")
-    if data.get("note"):
-        figure.supxlabel(data["note"], fontsize=8, color="0.35")
+    caption(figure, note=data.get("note", ""))
     save(figure, path)
 
 

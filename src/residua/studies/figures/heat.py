@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from residua.studies.figures.style import BLACK, canvas, finish, save
+from residua.studies.figures.style import BLACK, canvas, caption, finish, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,9 +39,7 @@ def heat(title: str, data: dict[str, Any], path: Path) -> None:
         finish(axes, title=panel["title"], unit=data["y"] if axes is grid[0] else "", x=data["x"])
         axes.grid(visible=False)
     figure.colorbar(squares[0], ax=grid, label=data["z"], shrink=0.8, pad=0.02)
-    figure.suptitle(title)
-    if data.get("note"):
-        figure.supxlabel(data["note"], fontsize=8, color="0.35")
+    caption(figure, title=title, note=data.get("note", ""))
     save(figure, path)
 
 

@@ -9,6 +9,7 @@ from residua.studies.figures.style import (
     BLACK,
     COLOURS,
     canvas,
+    caption,
     finish,
     plain_ticks,
     save,
@@ -49,9 +50,7 @@ def lines(title: str, data: dict[str, Any], path: Path) -> None:
         if len({other["y"] for other in panels}) == 1:
             axes.set_ylim(lowest, highest)  # what is compared has one scale
         _name(axes, panel)
-    figure.suptitle(title)
-    if data.get("note"):
-        figure.supxlabel(data["note"], fontsize=8, color="0.35")
+    caption(figure, title=title, note=data.get("note", ""))
     save(figure, path)
 
 

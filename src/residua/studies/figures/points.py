@@ -6,7 +6,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from residua.studies.figures.style import COLOURS, canvas, finish, plain_ticks, save
+from residua.studies.figures.style import COLOURS, canvas, caption, finish, plain_ticks, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,9 +46,7 @@ def points(title: str, data: dict[str, Any], path: Path) -> None:
         finish(axes, title="", unit=panel["y"], x=panel["x"], whole=False)
         plain_ticks(axes, panel["log"])
     grid[0].legend(frameon=False, fontsize=8, loc="best")
-    figure.suptitle(title)
-    if data.get("note"):
-        figure.supxlabel(data["note"], fontsize=8, color="0.35")
+    caption(figure, title=title, note=data.get("note", ""))
     figure.draw_without_rendering()  # places come before names
     for axes, panel in zip(grid, panels, strict=True):
         _name(axes, panel["points"], colours)

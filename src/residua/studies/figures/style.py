@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,15 @@ def finish(axes: Axes, *, title: str, unit: str, x: str = "epoch", whole: bool =
         axes.locator_params(axis="x", integer=True)
     axes.grid(visible=True, alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def caption(figure: Figure, *, title: str = "", note: str = "") -> None:
+    """What stands above and below all panels, on as many lines as the width takes."""
+    width = figure.get_size_inches()[0]
+    if title:
+        figure.suptitle(textwrap.fill(title, int(10.5 * width)))
+    if note:
+        figure.supxlabel(textwrap.fill(note, int(16 * width)), fontsize=8, color="0.35")
 
 
 def plain_ticks(axes: Axes, logarithmic: str) -> None:

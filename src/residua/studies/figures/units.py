@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from residua.studies.figures.style import BLACK, BLUE, ORANGE, canvas, finish, save
+from residua.studies.figures.style import BLACK, BLUE, ORANGE, canvas, caption, finish, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,9 +39,7 @@ def units(title: str, data: dict[str, Any], path: Path) -> None:
         other = " (another scale)" if top > common else ""
         finish(axes, title=panel["title"] + other, unit=data["y"], x="index of the unit left out")
         axes.grid(visible=False, axis="x")
-    figure.suptitle(title)
-    if data.get("note"):
-        figure.supxlabel(data["note"], fontsize=8, color="0.35")
+    caption(figure, title=title, note=data.get("note", ""))
     save(figure, path)
 
 
