@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,9 @@ from residua.studies.figures.style import BLACK, BLUE, ORANGE, canvas, caption, 
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+TITLE = 56  # letters on a line above the bars
 
 
 def bars(title: str, data: dict[str, Any], path: Path) -> None:
@@ -50,7 +54,7 @@ def bars(title: str, data: dict[str, Any], path: Path) -> None:
     axes.set_yticks(list(places), [row["label"] for row in rows])
     axes.invert_yaxis()
     axes.margins(x=0.12)
-    finish(axes, title=title, unit="", x=data["x"], whole=False)
+    finish(axes, title=textwrap.fill(title, TITLE), unit="", x=data["x"], whole=False)
     axes.grid(visible=False, axis="y")
     caption(figure, note=data.get("note", ""))
     save(figure, path)

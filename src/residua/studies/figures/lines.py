@@ -49,6 +49,7 @@ def lines(title: str, data: dict[str, Any], path: Path) -> None:
     for axes, panel in zip(grid, panels, strict=True):
         if len({other["y"] for other in panels}) == 1:
             axes.set_ylim(lowest, highest)  # what is compared has one scale
+        _tick(axes, panel.get("log", ""))
         _name(axes, panel)
     caption(figure, title=title, note=data.get("note", ""))
     save(figure, path)
@@ -81,6 +82,11 @@ def _panel(axes: Axes, panel: dict[str, Any]) -> None:
     finish(axes, title=panel["title"], unit=panel["y"], x=panel["x"], whole=whole)
     for name in logarithmic:
         axes.set(**{f"{name}scale": "log"})
+
+
+def _tick(axes: Axes, logarithmic: str) -> None:
+    """Numbers in place of powers of ten, where an axis reaches over few of these."""
+    for name in logarithmic:
         low, high = (axes.xaxis if name == "x" else axes.yaxis).get_view_interval()
         if high < SHORT * low:
             plain_ticks(axes, name)
