@@ -122,10 +122,12 @@ def unfounded() -> Callable[[str, Any], list[str]]:
     """A finder of the numbers in a text that no value of a document rounds to."""
 
     def found(text: str, document: Any) -> list[str]:
-        text = text.replace("−", "-").replace(",", "")
-        known = list(numbers(json.loads(json.dumps(document))))
-        tokens = re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w])", text)
-        return [token for token in tokens if not _stands_for_one(token, known)]
+        written = json.dumps(document)
+        known = list(numbers(json.loads(written)))
+        token = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w])")
+        given = set(token.findall(written))  # as a commit that happens to have digits alone
+        tokens = token.findall(text.replace("−", "-").replace(",", ""))
+        return [each for each in tokens if each not in given and not _stands_for_one(each, known)]
 
     return found
 
