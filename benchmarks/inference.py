@@ -5,7 +5,7 @@
 The peer as shipped is in evaluation mode without gradients, fp32, NCHW, in batches of 250 ready as
 floats; its frozen trace is what torch makes of it, traced on such a batch. Ours is what ``residua
 evaluate`` does, from the stored bytes of the images to probabilities. The long form goes through
-10,000 images, all contenders in turns of 1,000; the short form in turns of one small batch.
+10,000 images, all contenders in turns of 1,000; the short form in turns of one batch.
 Differences are of log-probabilities, so of logits up to a constant for each image.
 """
 
@@ -44,7 +44,7 @@ def our_probabilities(net: Net, images: Images, *, bf16: bool) -> Tensor:
 
 def measure(options: Options) -> Iterator[Row]:
     """A row per net."""
-    turns, length = (3, 125) if options.short else (10, 1_000)
+    turns, length = (3, BATCH_SIZE) if options.short else (10, 1_000)
     budget = replace(options.budget, at_least=turns, seconds=0, warm_up=1)
     return (row(net, replace(options, budget=budget), length=length) for net in options.nets)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 import torch
@@ -219,6 +220,17 @@ def test_large_maps_are_computed_in_pieces(monkeypatch: pytest.MonkeyPatch):
     found = predict(net, numbered([0] * 7), AS_THEY_ARE)
     assert [3, 3, 1] == net.batch_sizes
     torch.testing.assert_close(torch.tensor(rows).double(), found)
+
+
+@pytest.mark.parametrize(("precision", "sizes"), [("fp32", [2, 2, 2, 1]), ("bf16", [4, 3])])
+def test_not_too_many_images_are_computed_at_once(
+    precision: Literal["fp32", "bf16"], sizes: list[int], monkeypatch: pytest.MonkeyPatch
+):
+    """Images of half the bytes go twice as many at a time through the caches."""
+    monkeypatch.setattr(evaluation, "MOST_IMAGES", 2)
+    net = Table([[0.4, 0.6]] * 7)
+    predict(net, numbered([0] * 7), AS_THEY_ARE, precision=precision)
+    assert sizes == net.batch_sizes
 
 
 def test_a_certain_and_wrong_answer_has_a_finite_likelihood():

@@ -6,6 +6,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,32 @@ def test_no_commit_without_a_repository(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.setattr(module, "__file__", str(tmp_path / "module.py"))
     assert environment(CPU)["commit"] is None
+
+
+FAULTS = """
+import resource, torch
+from residua.training.runtime import keep_memory
+
+if {kept}:
+    keep_memory()
+for turn in range(4):
+    if turn == 2:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for megabytes in (64, 48):
+        torch.ones(megabytes * 2**18)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="memory is kept with glibc alone")
+def test_memory_that_was_freed_is_kept():
+    """Large tensors made again take no page from the system, where they took all of theirs."""
+    kept, left = (
+        int(subprocess.check_output([sys.executable, "-c", FAULTS.format(kept=kept)]))
+        for kept in (True, False)
+    )
+    assert kept < 100
+    assert left >= 2 * (64 + 48) // 2  # were pages of two megabytes
 
 
 @pytest.mark.gpu

@@ -21,8 +21,10 @@ from residua.nets.fold import fold
 from residua.training.ranks import ALONE, Ranks
 
 BATCH_SIZE = 250
-# What a CPU handles at a time, of the largest maps: more is fetched anew from the system each time.
+# What a CPU handles at a time, so that a layer finds in the caches what the one before it wrote: of
+# the largest maps, and of images in fp32, of which there are twice as many in bf16.
 MOST_BYTES = 16 * 2**20
+MOST_IMAGES = 64
 NUM_BINS = 15  # of the calibration error: Guo et al. 2017, §3
 
 
@@ -192,7 +194,8 @@ def _at_once(net: Net, x: Float[Tensor, "n c h w"], dtype: torch.dtype) -> int:
         return len(x)
     sized = layers.walk(net.spec, image_size=max(x.shape[2:]))
     largest = max(layer.c_out * size**2 for layer, size in sized)
-    return max(1, MOST_BYTES // (largest * dtype.itemsize))
+    most_images = MOST_IMAGES * 4 // dtype.itemsize
+    return max(1, min(most_images, MOST_BYTES // (largest * dtype.itemsize)))
 
 
 def _percent(wrong: Tensor) -> float:

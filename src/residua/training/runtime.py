@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import logging
 import os
 import platform
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
@@ -21,6 +23,8 @@ from residua.training.recipes import Recipe
 
 # For a rank that hangs; one that ends is noticed at once. Rank 0 may decode images meanwhile.
 TIMEOUT = timedelta(minutes=30)
+# Of glibc's malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def _default_device() -> torch.device:
@@ -52,6 +56,18 @@ class Runtime:
         if self.device.type == "cuda":
             return f"{times}{torch.cuda.get_device_name(self.device)}"
         return f"{times}{_processor()}, threads: {torch.get_num_threads()}"
+
+
+def keep_memory() -> None:
+    """Let the C library keep for this process what is freed; a step needs what the last one freed.
+
+    Left to itself glibc hands large blocks back to the system and has them anew, page by page and
+    zeroed: up to a third of a DenseNet's step. Other C libraries stay as they are.
+    """
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def start(devices: int | None = None) -> Runtime:

@@ -26,7 +26,7 @@ from residua.training.evaluate import FLIP, predict, score
 from residua.training.loop import Fit, fit
 from residua.training.optim import Rate, optimisers
 from residua.training.progress import Watcher, watcher
-from residua.training.runtime import Runtime, environment, versions
+from residua.training.runtime import Runtime, environment, keep_memory, versions
 from residua.weights import save_weights
 
 
@@ -37,6 +37,7 @@ def prepare(run: Run, data: DataSet, runtime: Runtime) -> Fit:
         UsageError: The recipe asks for what this runtime or data set cannot give.
         RunError: The images do not fit into memory.
     """
+    keep_memory()
     splits = split(data, val_size=run.data.val_size, train_limit=run.data.train_limit)
     constants = normalisation(splits.train, run.recipe.normalise)
     if isinstance(splits.train, Files):
