@@ -33,7 +33,7 @@ here.unlink()
 """
 COUNTING = """
 pathlib.Path(place, name).write_text(str(len(others())))
-time.sleep(0.5)
+time.sleep(0.3 if name == "a" else 1)  # so that the third has one beside it
 here.unlink()
 """
 ENDLESS = """
