@@ -171,6 +171,17 @@ def refused_imports() -> str:
     return table(("project", "asked for as", "why not"), (WORDS,) * 3, lines)
 
 
+def walked() -> str:
+    """How long each line of the ten-minute tour took: what scripts/walk.py wrote down."""
+    found = json.loads((Path(__file__).parent / "walk.json").read_text(encoding="utf-8"))
+    each = [(f"`{line['command']}`", f"{line['seconds']:,.0f}") for line in found["lines"]]
+    total = ("together", f"{sum(line['seconds'] for line in found['lines']):,.0f}")
+    env = found["environment"]
+    of = f"{env['device']}; torch {env['versions']['torch']}; commit {env['commit']}."
+    rows = [*each, total]
+    return f"{table(('line', 'seconds'), (WORDS, NUMBER), rows)}\n\nOn {of}"
+
+
 def table(heads: Sequence[str], kinds: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """A table in Markdown; a bar inside a cell is escaped."""
     body = [[cell.replace("|", "\\|") for cell in line] for line in lines]
