@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from benchmarks.report import Benchmark, Options, Result, Row, Sheet
 from benchmarks.timing import interleaved, speedup, timed
+from residua import kernels
 from residua.nets import ops
 
 FUSED, PLAIN = "fused", "plain"
@@ -72,7 +73,7 @@ def work(
         torch.autograd.grad(y, inputs, grad)
 
     def plainly() -> None:
-        with ops.plain():
+        with kernels.plain():
             run()
 
     return run if name == FUSED else plainly

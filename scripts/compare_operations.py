@@ -19,10 +19,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from residua import kernels
 from residua.arch import names
 from residua.data import sets
 from residua.data.images import DataSet
-from residua.nets import ops
 from residua.runs.config import DataChoice, Run, override
 from residua.runs.records import RunDirectory
 from residua.training import presets, recipes
@@ -68,7 +68,10 @@ def validation_error(
     choice = DataChoice(name=data.name, val_size=data.val_size)
     run = Run(net=options.net, data=choice, recipe=recipe, seed=seed)
     run = override(run, (f"recipe.precision={options.precision}",))
-    with ops.plain() if plain else contextlib.nullcontext(), tempfile.TemporaryDirectory() as place:
+    with (
+        kernels.plain() if plain else contextlib.nullcontext(),
+        tempfile.TemporaryDirectory() as place,
+    ):
         state = prepare(run, data, Runtime())
         fit(state, RunDirectory(Path(place)), Watcher())
     return state.epochs[-1]["val_error"]

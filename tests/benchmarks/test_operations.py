@@ -7,6 +7,7 @@ import torch
 
 from benchmarks import operations
 from benchmarks.page import RESULTS
+from residua import kernels
 from residua.nets import ops
 
 RECORD = RESULTS / "operations.json"
@@ -51,7 +52,7 @@ def test_both_contenders_are_what_they_are_called(monkeypatch):
     monkeypatch.setattr(
         ops,
         "norm_add_relu",
-        lambda x, norm, **kw: (asked.append(ops.plain_only()), original(x, norm, **kw))[1],
+        lambda x, norm, **kw: (asked.append(kernels.plain_only()), original(x, norm, **kw))[1],
     )
     monkeypatch.setattr(operations, "BATCH_SIZE", 2)
     for name in (operations.FUSED, operations.PLAIN):

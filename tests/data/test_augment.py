@@ -23,6 +23,17 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def crops_of(x: torch.Tensor, mode, seed: int) -> torch.Tensor:
+    """Return random crops of images padded by 2."""
+    starts = augment.places(len(x), pad=2, generator=generator(seed))
+    return augment.pad_and_crop(x, starts, pad=2, mode=mode)
+
+
+def flipped_of(x: torch.Tensor, seed: int) -> torch.Tensor:
+    """Return images, some of them mirrored."""
+    return augment.mirror(x, augment.flips(len(x), generator=generator(seed)))
+
+
 def shift_of(image: torch.Tensor, crop: torch.Tensor, pad: int, mode: str) -> tuple[int, int]:
     """Return where a crop was taken from a padded image, by trying every place."""
     _, h, w = image.shape
@@ -40,9 +51,7 @@ def shift_of(image: torch.Tensor, crop: torch.Tensor, pad: int, mode: str) -> tu
 @pytest.mark.parametrize(("mode", "torch_mode"), [("zeros", "constant"), ("reflect", "reflect")])
 def test_crops_are_windows_of_the_padded_images(x, mode, torch_mode: str):
     """Each image's crop is one window of its own padded self, and every window occurs."""
-    crops = torch.cat(
-        [augment.pad_and_crop(x, pad=2, mode=mode, generator=generator(seed)) for seed in range(10)]
-    )
+    crops = torch.cat([crops_of(x, mode, seed) for seed in range(10)])
 
     places = [
         shift_of(image, crop, 2, torch_mode)
@@ -57,7 +66,7 @@ def test_crops_are_windows_of_the_padded_images(x, mode, torch_mode: str):
 
 def test_flips_mirror_half_of_the_images(x):
     """Each image is itself or its mirror image, and about as often the one as the other."""
-    flipped = torch.cat([augment.flip(x, generator=generator(seed)) for seed in range(10)])
+    flipped = torch.cat([flipped_of(x, seed) for seed in range(10)])
 
     mirrored = [
         torch.equal(image.flip(-1), result)
@@ -78,8 +87,8 @@ def test_operations_are_functions_of_batch_and_generator(x, operation):
 
     def apply(batch: torch.Tensor, seed: int) -> torch.Tensor:
         if operation == "flip":
-            return augment.flip(batch, generator=generator(seed))
-        return augment.pad_and_crop(batch, pad=2, mode=operation, generator=generator(seed))
+            return flipped_of(batch, seed)
+        return crops_of(batch, operation, seed)
 
     original = x.clone()
     last = apply(x.contiguous(memory_format=torch.channels_last), 5)

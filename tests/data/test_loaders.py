@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from residua import kernels
 from residua.data import loaders
 from residua.data.images import Images
 from residua.data.normalise import Normalisation, mean_std
@@ -99,6 +100,45 @@ def test_padding_stands_for_the_mean():
     x, _ = make(images, normalisation=Normalisation(torch.full((3,), 0.2), STD), pad=4).batch(0)
 
     torch.testing.assert_close(torch.zeros(8, 3, 8, 8), x)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"crop_mode": "reflect", "pad": 4},
+        {"flip": "alternating"},
+        {"pad": 0},
+        {"flip": False},
+        {"normalisation": Normalisation(torch.rand(3, 8, 8), None)},
+    ],
+    ids=str,
+)
+def test_one_pass_equals_one_operation_after_the_other(changes):
+    """The kernel's batches are those of torch's operations to the last bit."""
+    batches = make(numbered(), **changes)
+    if not batches.in_one_pass():
+        pytest.skip("this processor, or the lack of a compiler, leaves the plain operations alone")
+    found = [batches.batch(step) for step in (0, 4, 9)]
+    with kernels.plain():
+        assert not batches.in_one_pass()
+        plain = [batches.batch(step) for step in (0, 4, 9)]
+    for (x, labels), (expected, same) in zip(found, plain, strict=True):
+        assert torch.equal(expected, x)
+        assert torch.equal(same, labels)
+        assert x.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_one_pass_over_images_that_are_not_square_or_not_in_colour():
+    """Rows, columns and channels are not taken for one another."""
+    for shape in ((20, 1, 7, 5), (20, 3, 5, 9), (20, 4, 6, 6)):
+        generator = torch.Generator().manual_seed(0)
+        pixels = torch.randint(256, shape, generator=generator, dtype=torch.uint8)
+        constants = Normalisation(torch.rand(shape[1:]), torch.rand(shape[1]) + 0.1)
+        batches = make(Images(pixels, torch.arange(20)), normalisation=constants, pad=3)
+        x, _ = batches.batch(1)
+        with kernels.plain():
+            assert torch.equal(batches.batch(1)[0], x)
 
 
 def test_batches_are_in_channels_last():

@@ -6,7 +6,7 @@ import torch
 
 from residua.data.images import Images
 from residua.data.loaders import Batches
-from residua.data.normalise import contrast, mean_std, normalisation, normaliser
+from residua.data.normalise import Normaliser, contrast, mean_std, normalisation
 from residua.errors import UsageError
 
 
@@ -105,7 +105,7 @@ def test_zca_is_pylearn2s(images: Images, memory_format: torch.memory_format):
     train, other = images.parts([40, 10])
     pixels = other.pixels.contiguous(memory_format=memory_format)
 
-    found = normaliser(normalisation(train, "zca"), like=pixels)(pixels)
+    found = Normaliser(normalisation(train, "zca"), like=pixels)(pixels)
 
     expected = zca_by_hand(train.pixels.numpy(), other.pixels.numpy())
     assert 1 < np.abs(expected).max()
@@ -121,7 +121,7 @@ def test_zca_whitens(images: Images):
     many = Images(pixels.to(torch.uint8), torch.zeros(3_000, dtype=torch.int64))
 
     constants = normalisation(many, "zca")
-    rows = normaliser(constants, like=many.pixels)(many.pixels).flatten(1).double()
+    rows = Normaliser(constants, like=many.pixels)(many.pixels).flatten(1).double()
 
     assert constants.std is None
     torch.testing.assert_close(torch.zeros(48).double(), rows.mean(0), atol=1e-5, rtol=0)
@@ -159,7 +159,7 @@ def test_whitening_comes_before_crops(images: Images):
     x, y = batches.batch(0)
 
     whole = torch.nn.functional.pad(
-        normaliser(constants, like=images.pixels)(images.pixels), (1,) * 4
+        Normaliser(constants, like=images.pixels)(images.pixels), (1,) * 4
     )
     for image, around in zip(x, whole[y], strict=True):
         windows = around.unfold(1, 8, 1).unfold(2, 8, 1).flatten(1, 2).transpose(0, 1)

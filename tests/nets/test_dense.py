@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 
 import pytest
@@ -9,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 import residua
-from residua.nets import dense, native, ops
+from residua import kernels
+from residua.kernels import library
+from residua.nets import dense, ops
 from residua.nets.units import DenseLayer, run_units
 
 pytestmark = pytest.mark.skipif(
@@ -73,6 +76,32 @@ def test_block_equals_its_layers(name: str):
         assert difference <= 1e-4 * expected.double().abs().max()
 
 
+@pytest.mark.parametrize("name", ["cifar/densenet-bc-22-5", "cifar/densenet-bc-40-12"])
+def test_block_in_bf16_errs_no_more_than_its_layers(name: str):
+    """Against float64, all results are as near as torch's own in bfloat16."""
+    layers = first_block(name)
+    results: list[list[Tensor]] = []
+    for way in ("exact", "layers", "block"):
+        some = copy.deepcopy(layers)
+        x = images(channels_in(some)).detach().bfloat16()
+        if way == "exact":
+            x = x.double()
+            nn.ModuleList(some).double()
+        x.requires_grad_()
+        with (
+            kernels.plain() if way == "layers" else contextlib.nullcontext(),
+            torch.autocast("cpu", torch.bfloat16, enabled=way != "exact"),
+        ):
+            y = run_units([(layer, 1.0) for layer in some], x)
+        weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(2))
+        (y * weights).sum().backward()
+        grads = [p.grad for p in nn.ModuleList(some).parameters()]
+        results.append([y, x.grad, *grads, *nn.ModuleList(some).buffers()])
+    for exact, theirs, ours in zip(*results, strict=True):
+        errors = [(t.double() - exact.double()).square().mean().sqrt() for t in (ours, theirs)]
+        assert errors[0] <= 1.3 * errors[1] + 1e-6
+
+
 def test_block_keeps_less_than_half():
     """What waits for the backward pass is less than half of what single layers keep."""
     layers = first_block("cifar/densenet-bc-100-12")
@@ -88,7 +117,7 @@ def test_block_keeps_less_than_half():
         x = images(channels_in(layers), size=8)
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             if kept:
-                with ops.plain():
+                with kernels.plain():
                     y = run_units([(layer, 1.0) for layer in layers], x)
             else:
                 y = run_units([(layer, 1.0) for layer in layers], x)
@@ -123,7 +152,7 @@ def test_layer_by_layer_otherwise(case: str, monkeypatch: pytest.MonkeyPatch):
         nn.ModuleList(layers).eval()
     gates = [0.5 if case == "gate" else 1.0] * len(layers)
     monkeypatch.setattr(dense, "block", lambda *_: pytest.fail(f"{case} went as a block"))
-    assert native.library() is not None
+    assert library.library() is not None
     y = run_units(list(zip(layers, gates, strict=True)), images(channels_in(layers)))
     assert y.shape[1] == channels_in(layers) + 12 * len(layers)
 

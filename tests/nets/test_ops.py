@@ -14,7 +14,10 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 import residua
-from residua.nets import native, ops
+from residua import kernels
+from residua.kernels import norms
+from residua.kernels.maps import Norm, fits
+from residua.nets import ops
 from residua.nets.build import build
 from residua.nets.parts import GhostNorm
 
@@ -78,7 +81,7 @@ def test_norm_add_relu_equals_its_twin(shape, added, relu, dtype):
         to = torch.float32 if in_float else dtype
         inputs = [t if t is None else t.detach().to(to).requires_grad_() for t in (x, addend)]
         assert ops.fused(inputs[0], norm)
-        with ops.plain() if in_float else torch.enable_grad():
+        with kernels.plain() if in_float else torch.enable_grad():
             y = ops.norm_add_relu(inputs[0], norm, addend=inputs[1], relu=relu)
         wanted = [*norm.parameters(), *(t for t in inputs if t is not None)]
         grads = torch.autograd.grad(y, wanted, grad.to(to))
@@ -94,7 +97,7 @@ def test_values_far_from_zero():
     x = (torch.randn(8, 16, 8, 8, dtype=torch.float64) + 1e4).contiguous(
         memory_format=torch.channels_last
     )
-    _, var = native.moments(x.float())
+    _, var = norms.moments(x.float())
     expected = x.float().double().var((0, 2, 3), unbiased=False)
     assert (var - expected).abs().max() < 1e-5 * expected.max()
 
@@ -124,7 +127,7 @@ def test_gradients_of_single_pixels_in_any_order_of_memory(relu):
     grad = torch.randn(6, 20, generator=torch.Generator().manual_seed(3))[:, :, None, None]
     assert (20, 1, 1, 1) == grad.stride()
     found = []
-    for way in (contextlib.nullcontext(), ops.plain()):
+    for way in (contextlib.nullcontext(), kernels.plain()):
         norm = norm_like(20)
         with way:
             y = ops.norm_add_relu(x, norm, relu=relu)
@@ -138,7 +141,7 @@ def test_an_addend_of_another_size_is_refused_as_torch_refuses_it():
     x, norm = maps(2, 16, 6, 6), norm_like(16)
     for shape in ((2, 16, 4, 4), (1, 16, 4, 9), (2, 24, 6, 6)):
         addend = maps(*shape)
-        with ops.plain():
+        with kernels.plain():
             plain = _outcome(x, norm, addend)
         assert plain == _outcome(x, norm, addend)
 
@@ -168,14 +171,14 @@ def test_some_channels_of_wider_maps():
     """The kernels read, write and add to consecutive channels of maps in place."""
     wide = maps(2, 40, 4, 4).detach()
     part = wide[:, 8:25]
-    assert native.fits(part)
-    mean, var = native.moments(part)
+    assert fits(part)
+    mean, var = norms.moments(part)
     torch.testing.assert_close(mean, part.mean((0, 2, 3)))
     norm = norm_like(17)
-    statistics = native.Norm(mean, var, norm.weight.detach(), norm.bias.detach(), norm.eps)
+    statistics = Norm(mean, var, norm.weight.detach(), norm.bias.detach(), norm.eps)
     before, grad_x = wide.clone(), torch.ones_like(wide)
     grad = maps(2, 17, 4, 4, seed=3).detach()
-    native.backward(
+    norms.backward(
         grad,
         part,
         statistics,
@@ -185,13 +188,13 @@ def test_some_channels_of_wider_maps():
         accumulate=True,
         grad_addend=None,
     )
-    with ops.plain():
+    with kernels.plain():
         inner = part.clone().requires_grad_()
         expected = torch.autograd.grad(norm(inner), inner, grad)[0] + 1
     torch.testing.assert_close(grad_x[:, 8:25], expected)
     assert grad_x[:, :8].eq(1).all()
     assert grad_x[:, 25:].eq(1).all()
-    native.forward(part, statistics, addend=None, relu=True, y=wide[:, 8:25])
+    norms.forward(part, statistics, addend=None, relu=True, y=wide[:, 8:25])
     assert wide[:, :8].equal(before[:, :8])
     assert wide[:, 25:].equal(before[:, 25:])
 
@@ -222,7 +225,7 @@ def test_nets_equal_their_plain_selves(name):
     net = residua.create(name, num_classes=5).to(memory_format=torch.channels_last)
     twin = copy.deepcopy(net).double()
     x = maps(8, 3, 64, 64).detach()
-    calls = count_calls(native, "forward")
+    calls = count_calls(norms, "forward")
     torch.manual_seed(1)
     fused = step(net, x)
     assert calls() > 0
@@ -308,7 +311,7 @@ def test_plain_for_those_who_watch():
     assert not ops.fused(x, norm)
     handle.remove()
     assert ops.fused(x, norm)
-    with ops.plain():
+    with kernels.plain():
         assert not ops.fused(x, norm)
     assert ops.fused(x, norm)
     with FlopCounterMode(display=False):
@@ -337,7 +340,7 @@ def test_the_number_of_threads_changes_nothing():
     try:
         for count in (1, 2, 3):
             torch.set_num_threads(count)
-            found.append(torch.stack(native.moments(x)))
+            found.append(torch.stack(norms.moments(x)))
     finally:
         torch.set_num_threads(threads)
     assert found[0].equal(found[1])

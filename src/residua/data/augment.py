@@ -1,10 +1,10 @@
-"""Random crops and flips of whole batches, as functions of a batch and a generator."""
+"""Random crops and flips of whole batches: what is drawn, and what is done with it."""
 
 import hashlib
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,21 +22,34 @@ def generator_for(seed: int, step: int, purpose: str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little"))
 
 
+def places(count: int, *, pad: int, generator: torch.Generator) -> Int64[Tensor, "2 n"]:
+    """Draw where crops begin, rows and columns of padded images: all (2 pad + 1)² equally likely.
+
+    Source: he2015 §4.2.
+    """
+    return torch.randint(2 * pad + 1, (2, count), generator=generator)
+
+
+def flips(count: int, *, generator: torch.Generator) -> Bool[Tensor, "n"]:
+    """Draw which images are mirrored: each with probability one half."""
+    return torch.randint(2, (count,), generator=generator).bool()
+
+
 def pad_and_crop(
-    x: Float[Tensor, "n c h w"], *, pad: int, mode: CropMode, generator: torch.Generator
+    x: Float[Tensor, "n c h w"], starts: Int64[Tensor, "2 n"], *, pad: int, mode: CropMode
 ) -> Float[Tensor, "n c h w"]:
     """Shift each image by up to ``pad`` pixels each way: pad all sides, crop the old size.
 
     Args:
         x: The batch.
-        pad: Pixels added on each side; each of the (2 pad + 1)² crops is equally likely.
+        starts: Rows and columns of the padded images at which the crops begin.
+        pad: Pixels added on each side.
         mode: What stands outside of the image: zeros, or its mirror image.
-        generator: A CPU generator, whatever the batch's device.
 
     Source: he2015 §4.2 (zeros); zagoruyko2016 §3 (reflection).
     """
     n, c, h, w = x.shape
-    tops, lefts = torch.randint(2 * pad + 1, (2, n), generator=generator).to(x.device)
+    tops, lefts = starts
     padded = functional.pad(x, (pad,) * 4, mode="constant" if mode == "zeros" else mode)
     # Channels last, a row of a crop lies together: it is copied as one piece.
     pixels = padded.permute(0, 2, 3, 1).contiguous()
@@ -44,14 +57,9 @@ def pad_and_crop(
     rows = pixels.as_strided((n * high * wide - w + 1, w * c), (c, 1))
     images = torch.arange(n, device=x.device)[:, None]
     below = torch.arange(h, device=x.device)
-    starts = (images * high + tops[:, None] + below) * wide + lefts[:, None]
-    crops = rows.index_select(0, starts.flatten()).view(n, h, w, c).permute(0, 3, 1, 2)
+    first = (images * high + tops[:, None] + below) * wide + lefts[:, None]
+    crops = rows.index_select(0, first.flatten()).view(n, h, w, c).permute(0, 3, 1, 2)
     return crops.contiguous(memory_format=_order(x))
-
-
-def flip(x: Float[Tensor, "n c h w"], *, generator: torch.Generator) -> Float[Tensor, "n c h w"]:
-    """Mirror each image left to right with probability one half."""
-    return mirror(x, torch.randint(2, (len(x),), generator=generator).bool().to(x.device))
 
 
 def mirror(x: Float[Tensor, "n c h w"], which: Bool[Tensor, "n"]) -> Float[Tensor, "n c h w"]:

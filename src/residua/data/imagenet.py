@@ -26,7 +26,7 @@ from residua.data.folders import opened, square
 from residua.data.images import DataSet, room
 from residua.data.listing import Files, fingerprint, pair
 from residua.data.loaders import Batch
-from residua.data.normalise import Normalisation, normaliser
+from residua.data.normalise import Normalisation, Normaliser
 from residua.errors import RunError, UsageError
 
 NUM_TRIES = 10
@@ -104,7 +104,7 @@ class FolderBatches:
         self.steps_per_epoch: int = len(files) // batch_size
         self._num_workers = files.num_workers
         self._pixels = room(batch_size, 3, files.image_size, files.image_size).zero_().to(device)
-        self._normalise = normaliser(normalisation, like=self._pixels)
+        self._normalise = Normaliser(normalisation, like=self._pixels)
         self._parts = _RandomParts(files, batch_size, seed, part)
         self._coming: Iterator[Decoded] = iter(())
         self._next = -1
@@ -124,7 +124,8 @@ class FolderBatches:
         self._pixels[self.part] = pixels.to(self._pixels.device)
         x = self._normalise(self._pixels)
         if self.flip:
-            x = augment.flip(x, generator=augment.generator_for(self.seed, step, "flip"))
+            generator = augment.generator_for(self.seed, step, "flip")
+            x = augment.mirror(x, augment.flips(len(x), generator=generator).to(x.device))
         return x, labels.to(x.device)
 
 

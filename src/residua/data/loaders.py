@@ -3,7 +3,7 @@
 Padding follows normalisation, so padded zeros stand for the mean.  Source: fb.resnet.torch.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
@@ -14,8 +14,9 @@ from torch import Tensor
 from residua.data import augment
 from residua.data.images import Images
 from residua.data.listing import Files
-from residua.data.normalise import Normalisation, normaliser
+from residua.data.normalise import Normalisation, Normaliser
 from residua.errors import UsageError
+from residua.kernels import crops
 
 Batch = tuple[Float[Tensor, "n c h w"], Int64[Tensor, "n"]]
 
@@ -80,9 +81,7 @@ class Batches:
         self.flip: augment.Flip = flip
         self.pixels: Tensor = _channels_last(pixels)
         self.labels: Tensor = images.labels.to(device)
-        self.normalise: Callable[[UInt8[Tensor, "n c h w"]], Tensor] = normaliser(
-            normalisation, like=self.pixels
-        )
+        self.normalise = Normaliser(normalisation, like=self.pixels)
         self._epoch = -1
         self._order = self.labels[:0]
 
@@ -99,17 +98,46 @@ class Batches:
             order = torch.randperm(len(self.labels), generator=generator)
             self._epoch, self._order = epoch, order.to(self.labels.device)
         chosen = self._order[position * self.batch_size :][: self.batch_size]
+        wanted = self._crops(chosen, step=step, epoch=epoch)
+        if self.in_one_pass():
+            shift, scale = self.normalise.shift, self.normalise.scale
+            x = crops.cropped(self.pixels, wanted, shift=shift, scale=scale)
+        else:
+            x = self._cropped(wanted)
+        return x, self.labels[chosen]
+
+    def in_one_pass(self) -> bool:
+        """Whether there is a kernel for all that is done to the images."""
+        return self.normalise.whitening is None and crops.available(self.pixels)
+
+    def _crops(self, chosen: Int64[Tensor, "n"], *, step: int, epoch: int) -> crops.Crops:
+        """Draw what is done to a batch's images."""
+        count, device = len(chosen), chosen.device
+        generator = augment.generator_for(self.seed, step, "crop")
+        starts = augment.places(count, pad=self.pad, generator=generator)
+        if self.flip == "alternating":
+            mirrored = self.first_flips[chosen] ^ bool(epoch % 2)
+        elif self.flip:
+            generator = augment.generator_for(self.seed, step, "flip")
+            mirrored = augment.flips(count, generator=generator)
+        else:
+            mirrored = torch.zeros(count, dtype=torch.bool)
+        return crops.Crops(
+            which=chosen,
+            starts=starts.to(device),
+            mirrored=mirrored.to(device),
+            pad=self.pad,
+            reflect=self.crop_mode == "reflect",
+        )
+
+    def _cropped(self, wanted: crops.Crops) -> Float[Tensor, "n c h w"]:
+        """The same in torch's operations."""
         # Where whole images lie together in memory they are copied as one piece each.
-        whole = self.pixels.permute(0, 2, 3, 1).index_select(0, chosen)
+        whole = self.pixels.permute(0, 2, 3, 1).index_select(0, wanted.which)
         x = self.normalise(whole.permute(0, 3, 1, 2))
         if self.pad:
-            generator = augment.generator_for(self.seed, step, "crop")
-            x = augment.pad_and_crop(x, pad=self.pad, mode=self.crop_mode, generator=generator)
-        if self.flip == "alternating":
-            x = augment.mirror(x, self.first_flips[chosen] ^ bool(epoch % 2))
-        elif self.flip:
-            x = augment.flip(x, generator=augment.generator_for(self.seed, step, "flip"))
-        return x, self.labels[chosen]
+            x = augment.pad_and_crop(x, wanted.starts, pad=self.pad, mode=self.crop_mode)
+        return augment.mirror(x, wanted.mirrored) if self.flip else x
 
     @cached_property
     def first_flips(self) -> Bool[Tensor, "n"]:
@@ -139,7 +167,7 @@ def evaluation_batches(
     normalise = None
     for pixels, labels in _pieces(images, batch_size, turn):
         x = _channels_last(pixels.to(device))
-        normalise = normalise or normaliser(normalisation, like=x)
+        normalise = normalise or Normaliser(normalisation, like=x)
         yield normalise(x), labels.to(device)
 
 

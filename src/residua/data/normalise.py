@@ -1,7 +1,6 @@
 """What is done to all pixels before a net sees them, as the papers have it."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -112,28 +111,37 @@ def contrast(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
     return centred * torch.where(length > 0, LENGTH / length, 0)
 
 
-def normaliser(
-    constants: Normalisation, *, like: Pixels
-) -> Callable[[Pixels], Float32[Tensor, "n c h w"]]:
-    """Return a normalisation as a function of pixels that lie in memory as `like` does."""
+class Normaliser:
+    """A normalisation as a function of pixels that lie in memory as others do.
 
-    def per_pixel(values: Tensor) -> Tensor:
-        # Broadcasting three numbers over a channels_last batch takes eight times as long.
-        channelwise = values.view(-1, 1, 1) if values.ndim == 1 else values
-        return torch.empty_like(like[:1], dtype=torch.float32).copy_(channelwise)
+    Args:
+        constants: What is subtracted, divided by, multiplied with.
+        like: Images of the same size and order in memory, on the same device.
 
-    shift = per_pixel(constants.mean)
-    scale = None if constants.std is None else per_pixel(constants.std)
-    matrix = None if constants.whitening is None else constants.whitening.to(like.device)
+    Attributes:
+        shift: What is subtracted from each pixel, float32 [1, c, h, w], in that order.
+        scale: What it is divided by, likewise, or None.
+        whitening: What it is multiplied with, [c·h·w, c·h·w], or None.
+    """
 
-    def normalise(pixels: Pixels) -> Float32[Tensor, "n c h w"]:
-        if matrix is not None:
-            x = contrast(pixels.float()).sub_(shift)
-            return torch.empty_like(x).copy_((x.flatten(1) @ matrix).view(x.shape))
-        x = pixels.float().div_(255).sub_(shift)
-        return x if scale is None else x.div_(scale)
+    def __init__(self, constants: Normalisation, *, like: Pixels) -> None:
+        def per_pixel(values: Tensor) -> Tensor:
+            # Broadcasting three numbers over a channels_last batch takes eight times as long.
+            channelwise = values.view(-1, 1, 1) if values.ndim == 1 else values
+            return torch.empty_like(like[:1], dtype=torch.float32).copy_(channelwise)
 
-    return normalise
+        whitening = constants.whitening
+        self.shift = per_pixel(constants.mean)
+        self.scale = None if constants.std is None else per_pixel(constants.std)
+        self.whitening = None if whitening is None else whitening.to(like.device)
+
+    def __call__(self, pixels: Pixels) -> Float32[Tensor, "n c h w"]:
+        """Return the pixels normalised."""
+        if self.whitening is not None:
+            x = contrast(pixels.float()).sub_(self.shift)
+            return torch.empty_like(x).copy_((x.flatten(1) @ self.whitening).view(x.shape))
+        x = pixels.float().div_(255).sub_(self.shift)
+        return x if self.scale is None else x.div_(self.scale)
 
 
 def _zca(images: Images) -> Normalisation:

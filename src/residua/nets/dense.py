@@ -18,7 +18,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from residua.nets import native, ops
+from residua.kernels import norms, products
+from residua.kernels.maps import Norm, empty, per_channel
+from residua.nets import ops
 
 Maps = Float[Tensor, "n c h w"]
 _Values = tuple[Tensor, Tensor, Tensor]  # a step's parameters: norm's weight and bias, kernel
@@ -93,14 +95,45 @@ class _Statistics:
     var: Tensor
     num_values: int
 
-    def of(self, norm: nn.BatchNorm2d, weight: Tensor, bias: Tensor) -> native.Norm:
+    @classmethod
+    def found(cls, x: Tensor) -> _Statistics:
+        return cls(*norms.moments(x), x.numel() // x.shape[1])
+
+    def of(self, norm: nn.BatchNorm2d, weight: Tensor, bias: Tensor) -> Norm:
         """For a norm over the first of the channels, which has not changed since."""
         count = norm.num_features
-        return native.Norm(self.mean[:count], self.var[:count], weight, bias, norm.eps)
+        return Norm(self.mean[:count], self.var[:count], weight, bias, norm.eps)
 
     def remember(self, norm: nn.BatchNorm2d) -> None:
         count = norm.num_features
         ops.remember(norm, self.mean[:count], ops.unbiased(self.var[:count], self.num_values))
+
+
+@dataclass(slots=True)
+class _Gradients:
+    """The gradient of a block's maps, layer by layer added to.
+
+    What comes through the means and variances of later layers is a line for each channel, the same
+    for all pixels: its two numbers are summed over the layers, and it is drawn once.
+    """
+
+    maps: Tensor
+    along: Tensor
+    shift: Tensor
+
+    @classmethod
+    def of(cls, grad: Tensor) -> _Gradients:
+        along, shift = torch.zeros(2, grad.shape[1], dtype=torch.float32)
+        return cls(grad.clone(memory_format=torch.channels_last), along, shift)
+
+    def settled(self, x: Tensor, channels: slice) -> Tensor:
+        """The gradient of some channels, when all layers that read them have added theirs."""
+        along, shift = self.along[channels], self.shift[channels]
+        y = empty(x[:, channels].shape, like=x)
+        line = Norm(torch.zeros_like(along), torch.ones_like(along), along, shift, eps=0.0)
+        addend = self.maps[:, channels]
+        norms.forward(x[:, channels], line, addend=addend, relu=False, y=y)
+        return y
 
 
 class _Block(torch.autograd.Function):
@@ -108,29 +141,29 @@ class _Block(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, steps: list[tuple[_Step, ...]], *parameters: Tensor) -> Tensor:  # noqa: ANN401 - torch's own type lacks what is put into it
         n, channels, h, w = x.shape
         total = channels + sum(of_layer[-1].conv.out_channels for of_layer in steps)
-        maps = native.empty(torch.Size((n, total, h, w)), like=x)
-        mean, var = native.per_channel(x, rows=2, channels=total)
+        maps = empty(torch.Size((n, total, h, w)), like=x)
+        mean, var = per_channel(x, rows=2, channels=total)
         statistics = _Statistics(mean, var, n * h * w)
         middles: list[Tensor] = []
         values = iter(_by_step(parameters))
 
-        def append(new: Tensor, at: int) -> None:
+        def append(new: Tensor, of_new: _Statistics, at: int) -> None:
             to = slice(at, at + new.shape[1])
             maps[:, to] = new
-            statistics.mean[to], statistics.var[to] = native.moments(ops.dense(new))
+            statistics.mean[to], statistics.var[to] = of_new.mean, of_new.var
 
-        append(x, 0)
+        append(x, _Statistics.found(ops.dense(x)), 0)
         inner: list[_Statistics] = []
         for of_layer in steps:
             first = of_layer[0].norm.num_features
-            statistics.remember(of_layer[0].norm)
-            y = _convolved(maps[:, :first], statistics, of_layer[0], next(values))
-            for step in of_layer[1:]:
-                middles.append(y)
-                inner.append(_Statistics(*native.moments(y), n * h * w))
-                inner[-1].remember(step.norm)
-                y = _convolved(y, inner[-1], step, next(values))
-            append(y, first)
+            y, of_y = maps[:, :first], statistics
+            for step in of_layer:
+                if step is not of_layer[0]:
+                    middles.append(y)
+                    inner.append(of_y)
+                of_y.remember(step.norm)
+                y, of_y = _convolved(y, of_y, step, next(values))
+            append(y, of_y, first)
         ctx.steps, ctx.statistics, ctx.inner, ctx.channels = steps, statistics, inner, channels
         ctx.save_for_backward(maps, *middles, *parameters)
         return maps
@@ -142,68 +175,104 @@ class _Block(torch.autograd.Function):
         # Stacks of this pass alone: there may be another one.
         values = _by_step(saved[len(ctx.inner) :])
         inner = list(zip(saved, ctx.inner, strict=False))
-        # Our own: the layers' gradients are added to it.
-        grads = grad.clone(memory_format=torch.channels_last)
+        grads = _Gradients.of(grad)
         found: list[tuple[Tensor, ...]] = []
         for of_layer in reversed(ctx.steps):
             first = of_layer[0].norm.num_features
-            new = slice(first, first + of_layer[-1].conv.out_channels)
-            grad_y = grads[:, new].clone(memory_format=torch.channels_last)
+            grad_y = grads.settled(maps, slice(first, first + of_layer[-1].conv.out_channels))
             for step in reversed(of_layer[1:]):
                 x, statistics = inner.pop()
-                grad_x = native.empty(x.shape, like=x)
-                arguments = (grad_y, x, statistics, step, values.pop())
-                found.append(_differentiated(*arguments, grad_x=grad_x, add=False))
-                grad_y = grad_x
+                grad_y, *of_values = _differentiated(grad_y, x, statistics, step, values.pop())
+                found.append(tuple(of_values))
             arguments = (grad_y, maps[:, :first], ctx.statistics, of_layer[0], values.pop())
-            found.append(_differentiated(*arguments, grad_x=grads[:, :first], add=True))
+            found.append(_added(*arguments, grads=grads))
         in_order = [g for of_step in reversed(found) for g in of_step]
-        return grads[:, : ctx.channels], None, *in_order
+        return grads.settled(maps, slice(ctx.channels)), None, *in_order
 
 
 def _by_step(parameters: Sequence[Tensor]) -> list[_Values]:
     return list(zip(parameters[::3], parameters[1::3], parameters[2::3], strict=True))
 
 
-def _convolved(x: Tensor, statistics: _Statistics, step: _Step, values: _Values) -> Tensor:
+def _convolved(
+    x: Tensor, statistics: _Statistics, step: _Step, values: _Values
+) -> tuple[Tensor, _Statistics]:
+    """What a step makes of its input, and that output's own statistics."""
     *of_norm, weight = values
-    y = _activated(x, statistics.of(step.norm, *of_norm))
+    norm, weight = statistics.of(step.norm, *of_norm), weight.to(x.dtype)
+    if _is_product(step, x):
+        y, mean, var = products.forward(x, norm, weight)
+        return y, _Statistics(mean, var, statistics.num_values)
     with torch.autocast(x.device.type, enabled=False):
-        return ops.dense(functional.conv2d(y, weight.to(x.dtype), padding=step.conv.padding))
+        y = functional.conv2d(_activated(x, norm), weight, padding=step.conv.padding)
+    y = ops.dense(y)
+    return y, _Statistics.found(y)
 
 
-def _differentiated(  # noqa: PLR0913 - what it reads and writes
+def _added(  # noqa: PLR0913 - what it reads and writes
     grad: Tensor,
     x: Tensor,
     statistics: _Statistics,
     step: _Step,
     values: _Values,
     *,
-    grad_x: Tensor,
-    add: bool,
+    grads: _Gradients,
 ) -> tuple[Tensor, ...]:
-    """Write or add the gradient of a step's input; return those of its parameters."""
+    """Add the gradient of a layer's input to the block's; return those of a step's parameters."""
+    count = x.shape[1]
+    to = grads.maps[:, :count]
+    *of_norm, weight = values
+    if not _is_product(step, x):
+        _, *found = _differentiated(grad, x, statistics, step, values, grad_x=to)
+        return tuple(found)
+    *of_values, grad_weight = products.backward(
+        grad,
+        x,
+        statistics.of(step.norm, *of_norm),
+        weight.to(x.dtype),
+        grad_x=to,
+        along=grads.along[:count],
+        shift=grads.shift[:count],
+    )
+    return *of_values, grad_weight.to(weight.dtype)
+
+
+def _differentiated(  # noqa: PLR0913, PLR0917 - what it reads and writes
+    grad: Tensor,
+    x: Tensor,
+    statistics: _Statistics,
+    step: _Step,
+    values: _Values,
+    grad_x: Tensor | None = None,
+) -> tuple[Tensor, ...]:
+    """The gradients of a step's input, added to what is there if that is given, and parameters."""
     *of_norm, weight = values
     norm, conv = statistics.of(step.norm, *of_norm), step.conv
     constants = (conv.stride, conv.padding, conv.dilation, False, (0, 0), conv.groups)
     grad_y, grad_weight, _ = torch.ops.aten.convolution_backward(
         grad, _activated(x, norm), weight.to(x.dtype), None, *constants, [True, True, False]
     )
-    grad_norm = native.backward(
+    to = empty(x.shape, like=x) if grad_x is None else grad_x
+    grad_norm = norms.backward(
         ops.dense(grad_y),
         x,
         norm,
         sign="input",
         y=None,
-        grad_x=grad_x,
-        accumulate=add,
+        grad_x=to,
+        accumulate=grad_x is not None,
         grad_addend=None,
     )
-    return *grad_norm, grad_weight.to(weight.dtype)
+    return to, *grad_norm, grad_weight.to(weight.dtype)
 
 
-def _activated(x: Tensor, norm: native.Norm) -> Tensor:
+def _is_product(step: _Step, x: Tensor) -> bool:
+    """Whether a step is a product of matrices that one kernel computes."""
+    return step.conv.kernel_size == (1, 1) and products.available(x.dtype)
+
+
+def _activated(x: Tensor, norm: Norm) -> Tensor:
     """``relu(norm(x))``, which is not kept."""
-    y = native.empty(x.shape, like=x)
-    native.forward(x, norm, addend=None, relu=True, y=y)
+    y = empty(x.shape, like=x)
+    norms.forward(x, norm, addend=None, relu=True, y=y)
     return y

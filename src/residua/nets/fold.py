@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from residua.errors import UsageError
+from residua.kernels import plain_only
 from residua.nets import ops
 from residua.nets.build import Net
 from residua.nets.parts import replace
@@ -120,7 +121,7 @@ class FoldedConv(nn.Module):
         They are what torch's own compiler uses, and know neither gradients nor autocast.
         """
         return (
-            not ops.plain_only()
+            not plain_only()
             and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
             and (torch.backends.cpu.get_cpu_capability(), x.dtype) in ops.MEASURED
             and x.device.type == "cpu"

@@ -1,16 +1,11 @@
 """Fused operations of training, and the plain ones that they equal.
 
 A fused operation computes what its plain twin does, in outputs, gradients and running statistics,
-but for rounding; it reads and writes memory less often.  Within :func:`plain`, or in a process with
-RESIDUA_PLAIN=1 in its environment, all are plain.
+but for rounding; it reads and writes memory less often.  See :mod:`residua.kernels`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Generator
-from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -18,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from residua.nets import native
+from residua.kernels import library, norms, plain_only
+from residua.kernels.maps import Norm, empty, fits
 
 Maps = Float[Tensor, "n c h w"]
 Result = Float[Tensor, "n d i j"]
@@ -26,23 +22,6 @@ Result = Float[Tensor, "n d i j"]
 # Where kernels of ours were faster than torch's operations: benchmarks/operations.py.
 # Processors are those of torch.backends.cpu.get_cpu_capability().
 MEASURED = {("AVX512", torch.float32), ("AVX512", torch.bfloat16)}
-
-_plain = ContextVar("plain", default=os.environ.get("RESIDUA_PLAIN") == "1")
-
-
-@contextlib.contextmanager
-def plain() -> Generator[None, None, None]:
-    """Within it, every operation of this thread is the plain one."""
-    before = _plain.set(True)
-    try:
-        yield
-    finally:
-        _plain.reset(before)
-
-
-def plain_only() -> bool:
-    """Whether :func:`plain` is in force."""
-    return _plain.get()
 
 
 def norm_add_relu(
@@ -95,10 +74,10 @@ def fused_over(x: Maps, norm: nn.BatchNorm2d) -> bool:
         and norm.weight.dtype == torch.float32
         and (x.numel() > x.shape[1] if norm.training else not torch.is_grad_enabled())
         and (torch.backends.cpu.get_cpu_capability(), x.dtype) in MEASURED
-        and native.fits(x)
+        and fits(x)
         and not plain_only()
         and not watched(norm)
-        and native.library() is not None
+        and library.library() is not None
     )
 
 
@@ -137,9 +116,9 @@ def unbiased(var: Tensor, num_values: float) -> Tensor:
 def _evaluated(x: Tensor, norm: nn.BatchNorm2d, addend: Tensor | None, *, relu: bool) -> Tensor:
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    y = native.empty(x.shape, like=x)
-    statistics = native.Norm(norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.eps)
-    native.forward(x, statistics, addend=addend, relu=relu, y=y)
+    y = empty(x.shape, like=x)
+    statistics = Norm(norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.eps)
+    norms.forward(x, statistics, addend=addend, relu=relu, y=y)
     return y
 
 
@@ -154,12 +133,10 @@ class _NormAddReLU(torch.autograd.Function):
         norm: nn.BatchNorm2d,
         relu: bool,  # noqa: FBT001 - as above
     ) -> Tensor:
-        mean, var = native.moments(x)
+        mean, var = norms.moments(x)
         remember(norm, mean, unbiased(var, x.numel() // x.shape[1]))
-        y = native.empty(x.shape, like=x)
-        native.forward(
-            x, native.Norm(mean, var, weight, bias, norm.eps), addend=addend, relu=relu, y=y
-        )
+        y = empty(x.shape, like=x)
+        norms.forward(x, Norm(mean, var, weight, bias, norm.eps), addend=addend, relu=relu, y=y)
         by_output = relu and addend is not None
         ctx.save_for_backward(x, mean, var, weight, bias, y if by_output else None)
         ctx.eps = norm.eps
@@ -172,14 +149,14 @@ class _NormAddReLU(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]  # noqa: ANN401 - as above
         x, mean, var, weight, bias, y = ctx.saved_tensors
         grad = dense(grad)
-        grad_x, grad_addend = native.empty(x.shape, like=x), None
+        grad_x, grad_addend = empty(x.shape, like=x), None
         if ctx.needs_input_grad[3]:
             same = ctx.sign == "none" and ctx.addend_shape == x.shape
-            grad_addend = grad if same else native.empty(ctx.addend_shape, like=x)
-        grad_weight, grad_bias = native.backward(
+            grad_addend = grad if same else empty(ctx.addend_shape, like=x)
+        grad_weight, grad_bias = norms.backward(
             grad,
             x,
-            native.Norm(mean, var, weight, bias, ctx.eps),
+            Norm(mean, var, weight, bias, ctx.eps),
             sign=ctx.sign,
             y=y,
             grad_x=grad_x,
@@ -192,4 +169,4 @@ class _NormAddReLU(torch.autograd.Function):
 def dense(x: Maps) -> Maps:
     """The same maps in an order of memory that the kernels read."""
     # Not contiguous(): maps of one pixel are so by any strides, and the kernels go by strides.
-    return x if native.fits(x) else x.clone(memory_format=torch.channels_last)
+    return x if fits(x) else x.clone(memory_format=torch.channels_last)

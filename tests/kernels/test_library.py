@@ -13,7 +13,7 @@ import pytest
 STEP = """
 import hashlib, torch, warnings, residua
 from pathlib import Path
-from residua.nets import native
+from residua.kernels import library
 torch.manual_seed(0)
 net = residua.create("cifar/resnet-8").to(memory_format=torch.channels_last)
 x = torch.randn(4, 3, 16, 16).contiguous(memory_format=torch.channels_last)
