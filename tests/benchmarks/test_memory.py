@@ -1,5 +1,6 @@
 """Memory: peaks of known work, and the table of given bytes and times."""
 
+import gc
 from mmap import mmap
 
 import pytest
@@ -29,6 +30,7 @@ def test_what_lived_before_does_not_count():
 
 def test_resident_memory_grows_with_what_is_written():
     """32 MB of zeros are resident afterwards; the most is never below."""
+    gc.collect()  # what other tests have left, or it is freed meanwhile
     before = memory.resident("VmRSS")
     with mmap(-1, 32_000_000) as pages:  # from the system: no other test has left these behind
         pages.write(bytes(len(pages)))
