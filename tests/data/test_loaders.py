@@ -110,9 +110,9 @@ def test_padding_stands_for_the_mean():
         {"flip": "alternating"},
         {"pad": 0},
         {"flip": False},
-        {"normalisation": Normalisation(torch.rand(3, 8, 8), None)},
+        {"normalisation": Normalisation(torch.linspace(0, 1, 192).view(3, 8, 8), None)},
     ],
-    ids=str,
+    ids=["zeros", "reflected", "alternating", "uncropped", "unflipped", "mean image"],
 )
 def test_one_pass_equals_one_operation_after_the_other(changes):
     """The kernel's batches are those of torch's operations to the last bit."""
