@@ -39,6 +39,7 @@ html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False  # the licence says whose it is
 # A link out of this folder, to a place that is in the repository but not on the site.
 OUTSIDE = r"\[([^\]]+)\]\((?:\.\./){{{levels}}}[^)]*\)"
 
